@@ -1,0 +1,50 @@
+"""Where work is done, and at what cost: tasks, machines, their plans, and what actions are priced at.
+
+This package knows numpy and numba and neither of the others: time passes in `scheduler`, programs live in `eventnet`.
+"""
+
+from hwmodel.catalogue import load, machines
+from hwmodel.errors import (
+    DataError,
+    DuplicateNameError,
+    EventNetError,
+    ParameterError,
+    PriceError,
+    ShapeError,
+    UnknownNameError,
+    UnsupportedError,
+    ValuesError,
+)
+from hwmodel.ledger import Ledger
+from hwmodel.machine import Machine, ZeroPolicy
+from hwmodel.plan import EARLIEST, Block, Plan, Stage, Unit
+from hwmodel.pricing import Price, PriceTable, StaticPower
+from hwmodel.products import Products
+from hwmodel.task import Task
+
+__all__ = [
+    "EARLIEST",
+    "Block",
+    "DataError",
+    "DuplicateNameError",
+    "EventNetError",
+    "Ledger",
+    "Machine",
+    "ParameterError",
+    "Plan",
+    "Price",
+    "PriceError",
+    "PriceTable",
+    "Products",
+    "ShapeError",
+    "Stage",
+    "StaticPower",
+    "Task",
+    "Unit",
+    "UnknownNameError",
+    "UnsupportedError",
+    "ValuesError",
+    "ZeroPolicy",
+    "load",
+    "machines",
+]

@@ -1,0 +1,11 @@
+"""When work is done: the law of time, played job by job on SimPy.
+
+This package knows `hwmodel`, whose plans it plays, and never `eventnet`.
+"""
+
+from scheduler.engine import play, play_process
+from scheduler.engines import run
+from scheduler.outcome import Outcome
+from scheduler.ready import ReadyQueue
+
+__all__ = ["Outcome", "ReadyQueue", "play", "play_process", "run"]

@@ -1,0 +1,75 @@
+"""The contract of a machine: a hardware design that makes plans of tasks, and has prices."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal
+
+from hwmodel.parameters import check_parameters, parameter
+from hwmodel.plan import Plan
+from hwmodel.pricing import PriceTable
+from hwmodel.task import Task
+
+Zero = Literal["skip", "gate", "dense"]
+
+
+@dataclass(frozen=True)
+class ZeroPolicy:
+    """What a machine does with a zero: ``skip`` it (no time, no energy), ``gate`` it (time, no energy), or neither."""
+
+    activations: Zero
+    weights: Zero
+
+
+@dataclass(frozen=True)
+class Machine(ABC):
+    """A hardware design with its parameters, as a frozen dataclass; one file in ``hwmodel/machines`` each.
+
+    A subclass gives ``name``, ``paper`` (one line), ``zero_policy``, its parameters, `plan` and `prices`.
+    """
+
+    name: ClassVar[str]
+    paper: ClassVar[str]
+    zero_policy: ClassVar[ZeroPolicy]
+
+    clock_hz: float = parameter(1e9, "clock frequency in hertz", minimum=1.0)
+
+    def __post_init__(self) -> None:
+        check_parameters(self, f"machine {self.name!r}")
+
+    @abstractmethod
+    def plan(self, task: Task) -> Plan:
+        """Say which unit does what for a task, in rounds of jobs."""
+
+    @property
+    @abstractmethod
+    def prices(self) -> PriceTable:
+        """Return the prices of every action that this machine's plans book, and its static power."""
+
+    @property
+    @abstractmethod
+    def weight_memory_bytes(self) -> int:
+        """Give the size of the on-chip weight memory: parameters that do not fit are read from off the chip."""
+
+    @property
+    @abstractmethod
+    def offchip_bytes_per_second(self) -> float:
+        """Give the rate at which parameters come onto the chip."""
+
+    @property
+    def static_copies(self) -> Mapping[str, int]:
+        """Say how many copies of each component with static power are powered; 1 of those not named."""
+        return {}
+
+    def static_w(self) -> float:
+        """Add up the static power of all powered components, in watts."""
+        copies = self.static_copies
+        return sum(power.watts * copies.get(name, 1) for name, power in self.prices.static.items())
+
+    def cannot_map(self, task: Task) -> str | None:
+        """Say in one clause why this machine cannot run a task, or None if it can."""
+        return None
+
+    def parameters(self) -> dict[str, Any]:
+        """Return every parameter with its value."""
+        return asdict(self)

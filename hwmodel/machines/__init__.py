@@ -1,0 +1,1 @@
+"""One machine, one file: found by presence, in sorted order."""

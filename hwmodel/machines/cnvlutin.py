@@ -1,0 +1,106 @@
+"""Cnvlutin: a DaDianNao node whose lanes skip zero neurons.
+
+Source: J. Albericio et al., "Cnvlutin: Ineffectual-Neuron-Free Deep Neural Network Computing", ISCA 2016. The neurons of
+a layer are stored in bricks of 16 as pairs of value and offset, nonzero ones first. Each of the 16 neuron lanes takes
+bricks of its own and sends one nonzero neuron a tick to all tiles; the offset selects the synapses. Lanes meet at the end
+of each window.
+
+Ticks of a lane in a window: ``ceil(F / 256) * (sum over its bricks of max(1, nonzeros))``; of a window: the slowest
+lane's. Which neurons a lane owns is not said in the paper; slices of the channels reproduce its speed-ups and the brick
+round-robin does not (nin would slow down), so ``assignment="slice"`` is the default. Padding is never read and never
+multiplied, but a brick that is padding throughout still takes its slot.
+
+The first layer and, in this paper, fully connected layers run as on DaDianNao; ``skip_fully_connected`` is what
+Cnvlutin2 (Judd et al., 2017) added. The encoder of each tile works through one output neuron a tick, beside the lanes;
+the paper takes it as hidden. Windows shorter than it needs are counted (``encoder.late_window``), and
+``encoder_throttles`` makes each of them as long as its encoding.
+
+Simplified: brick prefetch is hidden, as in the paper; partial sums are read and written in as many ticks as the busiest
+lane multiplies.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from hwmodel.machine import ZeroPolicy
+from hwmodel.machines.dadiannao import Booking, DaDianNao
+from hwmodel.parameters import parameter
+from hwmodel.plan import Plan
+from hwmodel.prices import albericio2016
+from hwmodel.pricing import PriceTable
+from hwmodel.task import Task
+from hwmodel.walk import Walk, dealt, sliced
+from hwmodel.windows import LaneCounts, count_lanes
+
+
+@dataclass(frozen=True)
+class Cnvlutin(DaDianNao):
+    """A Cnvlutin node."""
+
+    name: ClassVar[str] = "cnvlutin"
+    paper: ClassVar[str] = "Cnvlutin, Albericio et al., ISCA 2016: DaDianNao whose lanes skip zero neurons"
+    zero_policy: ClassVar[ZeroPolicy] = ZeroPolicy(activations="skip", weights="dense")
+
+    brick: int = parameter(16, "neurons of a brick", minimum=1)
+    assignment: str = parameter("slice", "which neurons a lane owns", choices=("slice", "brick"))
+    empty_brick_ticks: int = parameter(1, "ticks of a brick without a nonzero neuron", minimum=0)
+    skip_fully_connected: bool = parameter(False, "skip zeros in fully connected layers too, as Cnvlutin2 does")
+    encoder_throttles: bool = parameter(False, "make windows as long as the encoding of their outputs")
+
+    @property
+    def prices(self) -> PriceTable:
+        """Return DaDianNao's prices with those of what Cnvlutin adds."""
+        return albericio2016.TABLE
+
+    def encoder_ticks(self, task: Task) -> int:
+        """Give the ticks that the encoder of the busiest tile needs for the outputs of one window."""
+        full_passes = self.passes(task) - 1
+        left = task.filters - full_passes * self.units * self.filters_per_unit
+        return full_passes * self.filters_per_unit + min(self.filters_per_unit, left)
+
+    def plan(self, task: Task) -> Plan:
+        """Make one round a window, with a job for each lane that has operands; lanes wait for each other."""
+        if task.first_layer or (task.kind == "matmul" and not self.skip_fully_connected):
+            return super().plan(task)
+        share = sliced if self.assignment == "slice" else dealt
+        walk = share(task, self.lanes, self.brick)
+        return self._window_plan(task, walk, self._skipping_block, drain=self._last_encoding(task, walk))
+
+    def _lane_ticks(self, task: Task, counts: LaneCounts) -> "np.ndarray[tuple[int, int], np.dtype[np.int64]]":
+        return (counts.events + counts.empty_bricks * self.empty_brick_ticks) * self.passes(task)
+
+    def _last_encoding(self, task: Task, walk: Walk) -> int:
+        """Give the ticks by which the last window is shorter than its encoding, if that is charged."""
+        if not self.encoder_throttles or not task.windows:
+            return 0
+        last = count_lanes(task, walk, task.groups - 1, task.windows - 1, task.windows)
+        return max(0, self.encoder_ticks(task) - int(self._lane_ticks(task, last).max(initial=0)))
+
+    def _skipping_block(self, task: Task, walk: Walk, counts: LaneCounts) -> Booking:
+        windows = counts.events.shape[0]
+        passes, tiles, encoding = self.passes(task), self.filter_tiles(task), self.encoder_ticks(task)
+        ticks = self._lane_ticks(task, counts)
+        busiest_lane = counts.events.max(axis=1, initial=0)
+        every_window = np.ones(windows, dtype=np.int64)
+        actions = {
+            "nfu.multiply": counts.events * task.filters,
+            "nfu.add": counts.events * task.filters,
+            "sb.read_word": counts.events * tiles * self.filters_per_unit,
+            "lane.register": counts.events * tiles,
+            "nbin.read_neuron": counts.events * tiles,
+            "nbin.write_neuron": counts.events * min(self.units, tiles),
+            "tree.broadcast_neuron": counts.events,
+            "dispatcher.send": counts.events,
+            "nm.read_neuron": counts.bricks_read * self.brick,
+        }
+        round_actions = {
+            "nbout.read_word": busiest_lane * tiles * self.filters_per_unit,
+            "nbout.write_word": busiest_lane * tiles * self.filters_per_unit,
+            "nm.write_neuron": every_window * task.filters,
+            "encoder.encode": every_window * task.filters,
+            "encoder.late_window": (ticks.max(axis=1, initial=0) < encoding).astype(np.int64),
+        }
+        gaps = every_window * encoding if self.encoder_throttles else None
+        return ticks, counts.events * passes, actions, round_actions, gaps

@@ -1,0 +1,139 @@
+"""DaDianNao: sixteen tiles in lock-step that multiply every operand, zeros and padding included.
+
+Source: Y. Chen et al., "DaDianNao: A Machine-Learning Supercomputer", MICRO 2014. One node: 16 tiles, each with 16 neuron
+lanes and 16 filters (256 multipliers) and 2 MB of eDRAM for synapses; 4 MB of central eDRAM for neurons; 606 MHz; 16-bit
+fixed point. In a tick every tile takes the same 16 neurons and multiplies them by the synapses of its own 16 filters.
+
+Ticks: ``groups * windows * ceil(F / 256) * K^2 * ceil(C / 16)`` with C and F those of a group; the first layer packs its
+operands without gaps, ``windows * ceil(F / 256) * ceil(C K^2 / 16)``, since the published cycle counts of networks with
+three input channels allow nothing else; a fully connected layer is one window.
+
+Simplified: the 8-tick pipeline fill, the eDRAM latency and bank conflicts are hidden, as the Cnvlutin paper takes its
+baseline; windows fetch all their neurons anew; a node is as large as asked for in computation, and parameters beyond its
+32 MB come over the links (reported apart).
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwmodel.machine import Machine, ZeroPolicy
+from hwmodel.parameters import parameter
+from hwmodel.plan import Block, Plan, Stage, Unit
+from hwmodel.prices import chen2014
+from hwmodel.pricing import PriceTable
+from hwmodel.task import Task
+from hwmodel.walk import Walk, interleaved
+from hwmodel.windows import LaneCounts, count_lanes, lane_events, window_ranges
+
+# What a machine makes of the lane counts of a range of windows: ticks and useful ticks (windows, lanes), counts of
+# actions by job and by round, and the gaps between rounds.
+Booking = tuple[
+    NDArray[np.int64],
+    NDArray[np.int64],
+    dict[str, NDArray[np.int64]],
+    dict[str, NDArray[np.int64]],
+    NDArray[np.int64] | None,
+]
+Book = Callable[[Task, Walk, LaneCounts], Booking]
+
+
+@dataclass(frozen=True)
+class DaDianNao(Machine):
+    """A DaDianNao node."""
+
+    name: ClassVar[str] = "dadiannao"
+    paper: ClassVar[str] = "DaDianNao, Chen et al., MICRO 2014: dense, 16 tiles of 16 lanes by 16 filters"
+    zero_policy: ClassVar[ZeroPolicy] = ZeroPolicy(activations="dense", weights="dense")
+
+    clock_hz: float = parameter(chen2014.CLOCK_HZ, "clock frequency in hertz", minimum=1.0)
+    units: int = parameter(16, "tiles, each with filters of its own", minimum=1)
+    lanes: int = parameter(16, "neuron lanes of a tile; all tiles get the same neurons", minimum=1)
+    filters_per_unit: int = parameter(16, "filters that a tile computes at once", minimum=1)
+    vector_lanes: int = parameter(256, "elements that vector work takes in a tick, 16 a tile", minimum=1)
+    synapse_bytes_per_unit: int = parameter(2 << 20, "eDRAM for synapses in a tile, in bytes", minimum=0)
+    link_bytes_per_second: float = parameter(25.6e9, "four HyperTransport 2.0 links of 6.4 GB/s", minimum=1.0)
+
+    @property
+    def prices(self) -> PriceTable:
+        """Return the prices of the published node."""
+        return chen2014.TABLE
+
+    @property
+    def static_copies(self) -> Mapping[str, int]:
+        """Say that every tile is powered."""
+        return {"tile.clock": self.units, "tile.leakage": self.units}
+
+    @property
+    def weight_memory_bytes(self) -> int:
+        """Give the synapse memory of all tiles, in bytes."""
+        return self.units * self.synapse_bytes_per_unit
+
+    @property
+    def offchip_bytes_per_second(self) -> float:
+        """Give the rate of the links."""
+        return self.link_bytes_per_second
+
+    def passes(self, task: Task) -> int:
+        """Count how often all tiles go over a window, because they hold so many filters at once."""
+        return -(-task.filters // (self.units * self.filters_per_unit))
+
+    def filter_tiles(self, task: Task) -> int:
+        """Count the tiles that work on a window, once for each pass that they work in."""
+        return -(-task.filters // self.filters_per_unit)
+
+    def plan(self, task: Task) -> Plan:
+        """Make one round a window, with a job for each lane that has operands; lanes wait for each other."""
+        walk = interleaved(task, self.lanes, packed=task.first_layer and task.kind == "convolution")
+        return self._window_plan(task, walk, self._dense_block)
+
+    def _window_plan(self, task: Task, walk: Walk, book: Book, drain: int = 0) -> Plan:
+        lanes = walk.working_lanes
+
+        def blocks() -> Iterator[Block]:
+            for group in range(task.groups):
+                for first, stop in window_ranges(task):
+                    counts = count_lanes(task, walk, group, first, stop)
+                    ticks, useful, actions, round_actions, gaps = book(task, walk, counts)
+                    yield Block(
+                        round_pointers=np.arange(stop - first + 1) * lanes.size,
+                        copy=np.tile(lanes, stop - first),
+                        ticks=ticks[:, lanes].reshape(-1),
+                        useful_ticks=useful[:, lanes].reshape(-1),
+                        actions={action: count[:, lanes].reshape(-1) for action, count in actions.items()},
+                        round_actions=round_actions,
+                        gaps=gaps,
+                        events=lambda group=group, first=first, stop=stop: (  # type: ignore[misc]
+                            lane_events(task, walk, group, first, stop)
+                        ),
+                    )
+
+        return Plan((Stage(Unit("lane", self.lanes), blocks),), drain=drain)
+
+    def _dense_block(self, task: Task, walk: Walk, counts: LaneCounts) -> Booking:
+        windows = counts.events.shape[0]
+        steps = int(walk.operands_per_lane.max(initial=0))
+        passes, tiles = self.passes(task), self.filter_tiles(task)
+        active_tiles = min(self.units, tiles)
+        every_lane = np.ones_like(counts.events)
+        operands = every_lane * walk.operands_per_lane
+        every_window = np.ones(windows, dtype=np.int64)
+        actions = {
+            "nfu.multiply": operands * task.filters,
+            "nfu.add": operands * task.filters,
+            "sb.read_word": every_lane * steps * tiles * self.filters_per_unit,
+            "lane.register": every_lane * steps * tiles,
+            "nbin.read_word": every_lane * steps * tiles,
+            "nbin.write_word": every_lane * steps * active_tiles,
+        }
+        round_actions = {
+            "nbout.read_word": every_window * steps * tiles * self.filters_per_unit,
+            "nbout.write_word": every_window * steps * tiles * self.filters_per_unit,
+            "nm.read_word": every_window * steps * self.lanes,
+            "tree.broadcast_word": every_window * steps * self.lanes,
+            "nm.write_word": every_window * task.filters,
+        }
+        return every_lane * steps * passes, counts.events * passes, actions, round_actions, None

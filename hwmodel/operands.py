@@ -1,0 +1,89 @@
+"""The two operands of a task: where they are nonzero, and their values when they have any."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwmodel.errors import ParameterError
+
+Array = NDArray[Any]
+
+# Small positive integers stand in for values in the exact comparison: nothing positive can cancel, so a product that is
+# lost, doubled or moved always changes a sum. A prime number of them, so that no row of a layer repeats the row above.
+SMALL_INTEGERS = np.random.default_rng(20161).integers(1, 8, size=8191, dtype=np.int8)
+
+
+def small_integers(nonzero: Array) -> NDArray[np.int8]:
+    """Return integers from 1 to 7 where ``nonzero`` is true, and 0 elsewhere, in the same shape."""
+    return np.resize(SMALL_INTEGERS, nonzero.shape) * nonzero.astype(np.int8)
+
+
+def as_values(array: Array) -> Array | None:
+    """Return an array of numbers in the type its products are added in; None for a mask, which has no values."""
+    if array.dtype == np.bool_:
+        return None
+    if array.dtype in (np.float32, np.float64, np.int64):
+        return array
+    if array.dtype.kind in "iu":
+        return array.astype(np.int64)
+    if array.dtype == np.float16:
+        return array.astype(np.float32)
+    raise ParameterError(
+        f"hwmodel.Task: an operand has dtype {array.dtype}, expected real numbers or a boolean mask. Convert it first."
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Activations:
+    """The streamed operand, channels innermost.
+
+    ``nonzero`` is uint8 and ``values`` (or None) a number array, both of shape (frames, depth, height, width, channels);
+    a dimension that the operator lacks has size one. A NaN is an event, a negative zero is not.
+    """
+
+    nonzero: NDArray[np.uint8]
+    values: Array | None
+
+    @cached_property
+    def events(self) -> int:
+        """Count the nonzero elements, each once."""
+        return int(np.count_nonzero(self.nonzero))
+
+    @cached_property
+    def integers(self) -> NDArray[np.int8]:
+        """Return small positive integers in the same zero pattern, for the exact comparison."""
+        return small_integers(self.nonzero)
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """The other operand: (groups, operands of a window, filters of a group), filters innermost.
+
+    ``values`` is None for a mask or a shape; ``nonzero`` is None when every weight is nonzero.
+    """
+
+    shape: tuple[int, int, int]
+    values: Array | None
+    nonzero: NDArray[np.bool_] | None
+
+    @cached_property
+    def nonzeros_per_operand(self) -> NDArray[np.int64]:
+        """Count, for each operand of a window, the filters that have a nonzero weight for it: (groups, operands)."""
+        groups, operands, filters = self.shape
+        if self.nonzero is not None:
+            return np.asarray(np.count_nonzero(self.nonzero, axis=2), dtype=np.int64)
+        if self.values is not None:
+            return np.asarray(np.count_nonzero(self.values, axis=2), dtype=np.int64)
+        return np.full((groups, operands), filters, dtype=np.int64)
+
+    @cached_property
+    def integers(self) -> NDArray[np.int8]:
+        """Return small positive integers in the same zero pattern, for the exact comparison."""
+        if self.nonzero is not None:
+            return small_integers(self.nonzero)
+        if self.values is not None:
+            return small_integers(self.values != 0)
+        return small_integers(np.ones(self.shape, dtype=np.bool_))

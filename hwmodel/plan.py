@@ -1,0 +1,191 @@
+"""What a machine makes of a task: rounds of jobs, as arrays, streamed a block at a time.
+
+The law of time that gives these rounds their ticks is in ``scheduler``; a plan only says what there is to do. Every
+engine takes the same plan.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwmodel.errors import ParameterError
+
+EARLIEST = -1  # a job that takes the copy free first, the lowest index on a tie
+
+
+@dataclass(frozen=True, eq=False)
+class Events:
+    """The events of a block's jobs, and where their products go.
+
+    Attributes
+    ----------
+    pointers
+        int64 (jobs + 1,): job j carries the events from ``pointers[j]`` up to ``pointers[j + 1]``.
+    positions
+        int64 (events,): where each event's value is in the flat activations.
+    operands
+        int64 (events,): which operand of its window each event is, hence which weights it meets.
+    output_block
+        int64 (jobs,): ``group * windows + window``, the row of outputs that a job adds to.
+    filters
+        The filters of the group that a job adds to, all of them unless the machine divides them among units.
+    """
+
+    pointers: NDArray[np.int64]
+    positions: NDArray[np.int64]
+    operands: NDArray[np.int64]
+    output_block: NDArray[np.int64]
+    filters: slice = field(default_factory=lambda: slice(None))
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Consecutive rounds of one stage, and their jobs.
+
+    Attributes
+    ----------
+    round_pointers
+        int64 (rounds + 1,): round k has the jobs from ``round_pointers[k]`` up to ``round_pointers[k + 1]``.
+    copy
+        int64 (jobs,): the unit copy that does each job, or `EARLIEST`.
+    ticks
+        int64 (jobs,): service ticks.
+    useful_ticks
+        int64 (jobs,): those of them spent on nonzero operands.
+    actions
+        For each action, how often each job does it: int64 (jobs,).
+    round_actions
+        For each action, how often each round does it beside its jobs: int64 (rounds,).
+    gaps
+        int64 (rounds,): ticks that must pass between the issue of the round before and this one's; None for none.
+    need
+        int64 (rounds,): the round of the stage before that must be finished; None for the round of the same number.
+    events
+        Makes the events that the jobs carry; None for jobs that carry none (a bus, an encoder).
+    """
+
+    round_pointers: NDArray[np.int64]
+    copy: NDArray[np.int64]
+    ticks: NDArray[np.int64]
+    useful_ticks: NDArray[np.int64]
+    actions: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    round_actions: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    gaps: NDArray[np.int64] | None = None
+    need: NDArray[np.int64] | None = None
+    events: Callable[[], Events] | None = None
+
+    @property
+    def rounds(self) -> int:
+        """Count the rounds."""
+        return self.round_pointers.size - 1
+
+    @property
+    def jobs(self) -> int:
+        """Count the jobs of all rounds."""
+        return self.ticks.size
+
+    @cached_property
+    def carried(self) -> Events | None:
+        """Return the events that the jobs carry, made when first asked for."""
+        return self.events() if self.events is not None else None
+
+    def check(self, copies: int) -> None:
+        """Raise ParameterError unless the arrays fit each other, times are not negative and copies exist."""
+        where = "hwmodel.Block"
+        steps = np.diff(self.round_pointers)
+        if self.round_pointers[0] != 0 or self.round_pointers[-1] != self.jobs or (steps < 0).any():
+            raise ParameterError(f"{where}: round_pointers do not divide {self.jobs} jobs into rounds.")
+        if (self.copy < EARLIEST).any() or (self.copy >= copies).any():
+            raise ParameterError(f"{where}: a job names a copy outside 0 to {copies - 1}, and it is not EARLIEST.")
+        if (self.ticks < 0).any() or (self.useful_ticks < 0).any() or (self.useful_ticks > self.ticks).any():
+            raise ParameterError(f"{where}: a job has negative ticks, or more useful ticks than ticks.")
+        per_job = {"copy": self.copy, "useful_ticks": self.useful_ticks, **self.actions}
+        per_round = {"gaps": self.gaps, "need": self.need, **self.round_actions}
+        sized = [(name, array, self.jobs) for name, array in per_job.items()]
+        sized += [(name, array, self.rounds) for name, array in per_round.items() if array is not None]
+        for name, array, size in sized:
+            if array.shape != (size,):
+                raise ParameterError(f"{where}: {name} has shape {array.shape}, expected ({size},).")
+        if self.gaps is not None and (self.gaps < 0).any():
+            raise ParameterError(f"{where}: a gap is negative, expected ticks to pass forwards.")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A part of a machine that can be busy, with its number of copies."""
+
+    name: str
+    copies: int
+
+    def __post_init__(self) -> None:
+        if self.copies < 1:
+            raise ParameterError(f"hwmodel.Unit {self.name!r}: {self.copies} copies, expected at least 1.")
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """Units that work on the same rounds; stages of a plan stand in series.
+
+    Attributes
+    ----------
+    unit
+        The unit whose copies do the jobs.
+    blocks
+        Makes the rounds from the first on; called once for each run.
+    depth
+        How many rounds may be in flight: 1 is a barrier, more is a broadcast into queues of that depth.
+    first_issue
+        The tick before which round 0 is not issued.
+    latency
+        Ticks from a round's issue until its jobs can start.
+    release
+        Ticks before the slot of a finished round can be used again.
+    hop
+        Ticks from the end of the stage before to this one.
+    slots
+        How many rounds may wait between the stage before and this one; None for any number.
+    earliest
+        Whether jobs may take the earliest copy instead of naming one.
+    """
+
+    unit: Unit
+    blocks: Callable[[], Iterable[Block]]
+    depth: int = 1
+    first_issue: int = 0
+    latency: int = 0
+    release: int = 0
+    hop: int = 0
+    slots: int | None = None
+    earliest: bool = False
+
+    def __post_init__(self) -> None:
+        for name, least in (("depth", 1), ("first_issue", 0), ("latency", 0), ("release", 0), ("hop", 0)):
+            if getattr(self, name) < least:
+                raise ParameterError(f"hwmodel.Stage: {name} is {getattr(self, name)}, expected at least {least}.")
+        if self.slots is not None and self.slots < 1:
+            raise ParameterError(f"hwmodel.Stage: slots is {self.slots}, expected at least 1 or None for no limit.")
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The stages of a task on a machine, and the ticks that pass after the last job."""
+
+    stages: tuple[Stage, ...]
+    drain: int = 0
+
+    def __post_init__(self) -> None:
+        if self.drain < 0 or not self.stages:
+            raise ParameterError("hwmodel.Plan: expected at least one stage and a drain that is not negative.")
+
+    @property
+    def copies(self) -> int:
+        """Count the unit copies of all stages."""
+        return sum(stage.unit.copies for stage in self.stages)
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield every block of every stage, for those who count and do not play."""
+        for stage in self.stages:
+            yield from stage.blocks()

@@ -1,0 +1,391 @@
+"""The dispatcher: rounds are issued when the law of time lets them, and their jobs handed to lanes.
+
+``issue[k] = max(issue[k-1] + gap[k], finish[k-depth] + release)``, and for stages in series ``finish`` of the round that
+is needed before and ``start`` of the round that must have left the slot. Each of these times is *seen* here, when it
+happens; nothing is computed ahead.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from simpy import Environment
+from simpy.events import Event, Timeout
+
+from hwmodel.errors import ParameterError
+from hwmodel.ledger import Ledger
+from hwmodel.plan import EARLIEST, Block, Stage
+from scheduler.lane import Bell, Job, Lane
+from scheduler.ready import ReadyQueue
+
+Adder = Callable[[int], None]
+AdderOf = Callable[[Block], Adder | None]
+
+
+class BlockWork:
+    """A block while its rounds are in flight: which jobs were done, and how their products are added."""
+
+    __slots__ = ("add", "block", "copies", "gaps", "need", "pointers", "rounds_left", "served", "ticks")
+
+    def __init__(self, block: Block, add: Adder | None) -> None:
+        self.block = block
+        self.add = add
+        self.served: list[int] = []
+        self.pointers: list[int] = block.round_pointers.tolist()
+        self.copies: list[int] = block.copy.tolist()
+        self.ticks: list[int] = block.ticks.tolist()
+        self.gaps: list[int] | None = None if block.gaps is None else block.gaps.tolist()
+        self.need: list[int] | None = None if block.need is None else block.need.tolist()
+        self.rounds_left = block.rounds
+
+    def book(self, ledger: Ledger) -> tuple[int, int]:
+        """Book the actions of every job as often as it was done; return the useful ticks and the jobs done."""
+        done = np.bincount(self.served, minlength=self.block.jobs) if self.served else np.zeros(self.block.jobs, np.int64)
+        for action, counts in self.block.actions.items():
+            ledger.book(action, int(done @ counts))
+        for action, counts in self.block.round_actions.items():
+            ledger.book(action, int(counts.sum()))
+        return int(done @ self.block.useful_ticks), len(self.served)
+
+
+class Round:
+    """A round in flight. ``left`` counts its jobs not finished, ``to_start`` those not started if anyone waits for that."""
+
+    __slots__ = ("add", "left", "number", "served", "stage", "to_start", "work")
+
+    def __init__(self, stage: "StageRun", work: BlockWork, number: int, jobs: int, watched: bool) -> None:
+        self.stage = stage
+        self.work = work
+        self.add = work.add
+        self.served = work.served
+        self.number = number
+        self.left = jobs
+        self.to_start = jobs if watched else 0
+
+    def finish(self, job: int) -> None:
+        """Add a served job's products, note it, and go on if it was the round's last."""
+        self.served.append(job)
+        if self.add is not None:
+            self.add(job)
+        self.left -= 1
+        if not self.left:
+            self.stage.round_done()
+
+    def job_started(self) -> None:
+        """Count a started job, and free the slot between the stages when all have."""
+        self.to_start -= 1
+        if not self.to_start:
+            self.stage.round_started(self.number)
+
+
+class Dispatcher:
+    """Issues the rounds of all stages in one order: (tick, stage, sequence)."""
+
+    def __init__(self, env: Environment) -> None:
+        self.env = env
+        self.ready: ReadyQueue[StageRun] = ReadyQueue()
+        self._issuing = False
+
+    def offer(self, tick: int, stage: "StageRun") -> None:
+        """Take a stage's next round, to be issued at a tick, now or later."""
+        now = self.env.now
+        if tick <= now and not self._issuing and not self.ready:  # nobody is before it
+            self._issuing = True
+            stage.issue()
+            self._issue_due(None)
+            return
+        self.ready.push(tick, stage.number, stage)
+        if tick > now:
+            Timeout(self.env, tick - now).callbacks.append(self._issue_due)
+        elif not self._issuing:
+            self._issue_due(None)
+
+    def _issue_due(self, _event: Event | None) -> None:
+        self._issuing = True
+        while self.ready and (stage := self.ready.pop_due(self.env.now)) is not None:
+            stage.issue()
+        self._issuing = False
+
+
+class StageRun:
+    """One stage while it runs: its lanes, its rounds in flight, and what it waits for."""
+
+    def __init__(
+        self, env: Environment, number: int, stage: Stage, dispatcher: Dispatcher, adder_of: AdderOf, ledger: Ledger
+    ) -> None:
+        self.env = env
+        self.number = number
+        self.stage = stage
+        self.dispatcher = dispatcher
+        self.adder_of = adder_of
+        self.ledger = ledger
+        self.upstream: StageRun | None = None
+        self.downstream: StageRun | None = None
+        self.on_end: Callable[[], None] = lambda: None
+
+        self.bell = Bell(env)
+        self.pool: Pool | None = None
+        if stage.earliest:
+            self.pool = Pool(env)
+            self.lanes = [Lane(env, index, Bell(env), self.pool.freed) for index in range(stage.unit.copies)]
+            self.pool.lanes = self.lanes
+            for lane in self.lanes:
+                self.pool.free.push(-1, lane.index, lane)
+        else:
+            self.lanes = [Lane(env, index, self.bell, None) for index in range(stage.unit.copies)]
+
+        self._inboxes = [lane.inbox.append for lane in self.lanes]
+
+        self.useful_ticks = 0
+        self.jobs = 0
+        self.last_finish = 0  # the tick of the last finished job
+        self.ended = False
+        self.issued = 0  # rounds
+        self.finished = 0  # rounds of which every job is finished, and of all rounds before
+        self.last_issue = 0
+        self._offered = False
+        self._in_flight: deque[Round] = deque()
+        self._finish_ticks: list[int] = []  # of finished rounds; a prefix is dropped unless a later stage reads it
+        self._finish_base = 0
+        self._start_ticks: dict[int, int] = {}
+        self._blocks: Iterator[Block] = iter(stage.blocks())
+        self._work: BlockWork | None = None
+        self._next = 0  # the next round's number in its block
+
+    def begin(self) -> None:
+        """Start the lanes and prepare the first round."""
+        for lane in self.lanes:
+            self.env.process(lane.lane_process())
+        self._advance()
+        self.prepare()
+
+    def _advance(self) -> None:
+        """Open the next block that has rounds, if the current one has been issued whole."""
+        while self._work is None or self._next == self._work.block.rounds:
+            block = next(self._blocks, None)
+            self._next = 0
+            if block is None:
+                self._work = None
+                return
+            block.check(len(self.lanes))
+            if not self.stage.earliest and block.jobs and block.copy.min() == EARLIEST:
+                raise ParameterError(
+                    f"stage {self.stage.unit.name!r}: a job takes the earliest copy, expected a named one. "
+                    "Declare the stage with earliest=True."
+                )
+            self._work = BlockWork(block, self.adder_of(block))
+            if not block.rounds:
+                self._work.book(self.ledger)
+
+    def prepare(self) -> None:
+        """Offer the next round to the dispatcher if everything it waits for has happened."""
+        if self._offered or self.ended:
+            return
+        work = self._work
+        if work is None:
+            if not self._in_flight:
+                self.ended = True
+                self.on_end()
+            return
+        number = self.issued
+        tick = self.last_issue if number else self.stage.first_issue
+        if number and work.gaps is not None:
+            tick += work.gaps[self._next]
+        freed = number - self.stage.depth
+        if freed >= 0:
+            if self.finished <= freed:
+                return
+            tick = max(tick, self.finish_tick(freed) + self.stage.release)
+        if self.upstream is not None:
+            need = number if work.need is None else work.need[self._next]
+            if self.upstream.finished <= need:
+                if self.upstream.ended:
+                    raise ParameterError(
+                        f"stage {self.stage.unit.name!r}: round {number} needs round {need} of the stage before, "
+                        f"expected at most {self.upstream.finished - 1}, its last."
+                    )
+                return
+            tick = max(tick, self.upstream.finish_tick(need) + self.stage.hop)
+        if self.downstream is not None and self.downstream.stage.slots is not None:
+            left = number - self.downstream.stage.slots
+            if left >= 0:
+                if left not in self.downstream._start_ticks:
+                    return
+                tick = max(tick, self.downstream._start_ticks[left])
+        self._offered = True
+        self.dispatcher.offer(tick, self)
+
+    def issue(self) -> None:
+        """Issue the next round: its jobs reach their lanes after the latency."""
+        work, number = self._work, self.issued
+        assert work is not None
+        first, stop = work.pointers[self._next], work.pointers[self._next + 1]
+        watched = self.upstream is not None and self.stage.slots is not None
+        round_ = Round(self, work, number, stop - first, watched)
+        self._offered = False
+        self.issued += 1
+        self.last_issue = self.env.now
+        self._next += 1
+        self._in_flight.append(round_)
+        self._advance()
+        if first == stop:
+            if watched:
+                self._start_ticks[number] = self.env.now
+            self.round_done(empty=True)
+        elif self.stage.latency:
+            delivery = Timeout(self.env, self.stage.latency)
+            delivery.callbacks.append(lambda _event: self._deliver(round_, first, stop))
+            self.prepare()
+        else:
+            self._deliver(round_, first, stop)
+            self.prepare()
+
+    def _deliver(self, round_: Round, first: int, stop: int) -> None:
+        copies, ticks = round_.work.copies, round_.work.ticks
+        if self.pool is not None:
+            for job in range(first, stop):
+                self.pool.add(copies[job], (job, ticks[job], round_))
+            return
+        inboxes = self._inboxes
+        for job in range(first, stop):
+            inboxes[copies[job]]((job, ticks[job], round_))
+        self.bell.ring()
+
+    def round_started(self, number: int) -> None:
+        """Note when all jobs of a round had started, which frees a slot for the stage before."""
+        self._start_ticks[number] = self.env.now
+        assert self.upstream is not None
+        self.upstream.prepare()
+
+    def round_done(self, empty: bool = False) -> None:
+        """Retire finished rounds in order, and prepare what waited for them."""
+        if not empty:
+            self.last_finish = self.env.now
+        in_flight = self._in_flight
+        retired = False
+        while in_flight and not in_flight[0].left:
+            work = in_flight.popleft().work
+            self._finish_ticks.append(self.last_finish)
+            self.finished += 1
+            retired = True
+            work.rounds_left -= 1
+            if not work.rounds_left:
+                useful_ticks, jobs = work.book(self.ledger)
+                self.useful_ticks += useful_ticks
+                self.jobs += jobs
+        if retired or empty:
+            self._forget()
+            self.prepare()
+            if self.downstream is not None:
+                self.downstream.prepare()
+            if empty and self.upstream is not None:
+                self.upstream.prepare()
+
+    def finish_tick(self, number: int) -> int:
+        """Return when the last job of a round and of all before it finished."""
+        return self._finish_ticks[number - self._finish_base]
+
+    def _forget(self) -> None:
+        """Drop finish ticks that nobody will ask for again, a thousand at a time."""
+        if self.downstream is None and len(self._finish_ticks) > 1024 + self.stage.depth:
+            del self._finish_ticks[:1024]
+            self._finish_base += 1024
+
+    def close(self) -> None:
+        """Wake the lanes for the last time."""
+        for lane in self.lanes:
+            lane.closed = True
+            lane.bell.ring()
+
+    def check(self) -> None:
+        """Assert that the rounds add up."""
+        assert self.issued == self.finished + len(self._in_flight)
+        assert len(self._in_flight) <= self.stage.depth
+        assert all(round_.left >= 0 for round_ in self._in_flight)
+        assert [round_.number for round_ in self._in_flight] == list(range(self.finished, self.issued))
+        self.dispatcher.ready.check()
+        if self.pool is not None:
+            self.pool.check()
+
+
+class EndOfTick(Event):
+    """An event that comes after everything else of the current tick, as SimPy orders by time and then priority."""
+
+    PRIORITY = 2  # SimPy's own are 0 (urgent) and 1 (normal)
+
+    def __init__(self, env: Environment, callback: Callable[[Event], None]) -> None:
+        super().__init__(env)
+        self.callbacks.append(callback)
+        self._ok = True  # triggered from the start, as simpy.Timeout is
+        self._value = None
+        env.schedule(self, priority=self.PRIORITY)
+
+
+class Pool:
+    """Jobs that take the copy free first, the lowest index on a tie, and jobs that name a copy among them.
+
+    Jobs are taken in the order of their rounds. They are matched at the end of a tick, when every copy that becomes free
+    in it has, so that the match does not depend on which of them SimPy happened to resume first.
+    """
+
+    def __init__(self, env: Environment) -> None:
+        self.env = env
+        self.lanes: list[Lane] = []
+        self.jobs: ReadyQueue[tuple[int, int, Job]] = ReadyQueue()  # (copy, order, job)
+        self.free: ReadyQueue[Lane] = ReadyQueue()
+        self._added = 0
+        self._matching = False
+
+    def add(self, copy: int, job: Job) -> None:
+        """Take a job that may start now."""
+        self.jobs.push(self._added, 0, (copy, self._added, job))
+        self._added += 1
+        self._match_later()
+
+    def freed(self, lane: Lane) -> None:
+        """Take a copy that has just finished its job."""
+        self.free.push(self.env.now, lane.index, lane)
+        while lane.parked:
+            copy, order, job = lane.parked.popleft()
+            self.jobs.push(order, 0, (copy, order, job))
+        self._match_later()
+
+    def _match_later(self) -> None:
+        if not self._matching and self.jobs and self.free:
+            self._matching = True
+            EndOfTick(self.env, self._match)
+
+    def _match(self, _event: Event) -> None:
+        while self.jobs and self.free:
+            copy, order, job = self.jobs.pop()
+            if copy == EARLIEST:
+                lane = self.free.pop()
+            else:
+                lane = self.lanes[copy]
+                if lane not in self.free.items():
+                    lane.parked.append((copy, order, job))
+                    continue
+                self.free.remove(lane)
+            self._start(lane, job)
+        self._matching = False
+
+    def _start(self, lane: Lane, job: Job) -> None:
+        number, ticks, round_ = job
+        if ticks:
+            lane.inbox.append(job)
+            lane.bell.ring()
+            return
+        # A job of no ticks ends in the tick it starts in, so its copy is free again for the very next match.
+        if round_.to_start:
+            round_.job_started()
+        lane.jobs += 1
+        round_.finish(number)
+        self.free.push(self.env.now, lane.index, lane)
+
+    def check(self) -> None:
+        """Assert that no copy is free twice and no free copy has work."""
+        self.jobs.check()
+        self.free.check()
+        free = self.free.items()
+        assert len({lane.index for lane in free}) == len(free)
+        assert not any(lane.inbox for lane in free)

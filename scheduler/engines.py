@@ -1,0 +1,58 @@
+"""One task on one machine, by the engine asked for."""
+
+from typing import Literal
+
+from hwmodel.catalogue import expected_one_of
+from hwmodel.errors import UnknownNameError, UnsupportedError
+from hwmodel.machine import Machine
+from hwmodel.products import Products
+from hwmodel.task import Task
+from scheduler.engine import play
+from scheduler.outcome import Outcome
+
+Engine = Literal["auto", "event"]
+ENGINES = ("auto", "event")
+Values = Literal["events", "reference"]
+
+
+def run(
+    machine: Machine, task: Task, engine: Engine = "auto", values: Values = "events", integers: bool = False
+) -> Outcome:
+    """Let time pass over one task on one machine.
+
+    Parameters
+    ----------
+    machine
+        From `hwmodel.load`, or anyone's own.
+    task
+        From `hwmodel.Task`; its products are added up if both operands have values.
+    engine
+        ``"event"``: SimPy, job by job. ``"auto"``: the fastest that answers the question; today the same.
+    values
+        ``"events"`` adds the products, ``"reference"`` multiplies nothing.
+    integers
+        Also add up small positive integers in the same zero pattern, for an exact comparison.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such engine.
+    UnsupportedError
+        If the machine cannot map the task.
+    """
+    check_engine(engine, "scheduler.run")
+    reason = machine.cannot_map(task)
+    if reason is not None:
+        raise UnsupportedError(
+            f"scheduler.run: machine {machine.name!r} cannot run task {task.name!r} ({task.kind}), because {reason}. "
+            "Choose another machine for it."
+        )
+    with_values = values == "events" and Products.possible(task)
+    products = Products(task, with_values, integers) if with_values or integers else None
+    return play(machine.plan(task), products)
+
+
+def check_engine(engine: str, where: str) -> None:
+    """Raise UnknownNameError unless an engine has that name."""
+    if engine not in ENGINES:
+        raise UnknownNameError(f"{where}: no engine is called {engine!r}, {expected_one_of(engine, ENGINES)}")
