@@ -1,0 +1,15 @@
+"""eventnet: run any PyTorch program one sample at a time, as event-driven hardware would.
+
+Every nonzero activation is an event; modelled units (`hwmodel`) do the work that events make, in the order in which a
+discrete-event scheduler (`scheduler`) lets them; PyTorch judges every number.
+"""
+
+from eventnet import models
+from eventnet.agreement import Agreement
+from eventnet.record import Record
+from eventnet.run import Run
+from eventnet.simulate import simulate, verify
+from eventnet.watch import Watcher, watch
+from hwmodel.errors import EventNetError
+
+__all__ = ["Agreement", "EventNetError", "Record", "Run", "Watcher", "models", "simulate", "verify", "watch"]

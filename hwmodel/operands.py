@@ -41,11 +41,13 @@ class Activations:
     """The streamed operand, channels innermost.
 
     ``nonzero`` is uint8 and ``values`` (or None) a number array, both of shape (frames, depth, height, width, channels);
-    a dimension that the operator lacks has size one. A NaN is an event, a negative zero is not.
+    a dimension that the operator lacks has size one. A NaN is an event, a negative zero is not. ``given_shape`` is the
+    shape that the caller gave.
     """
 
     nonzero: NDArray[np.uint8]
     values: Array | None
+    given_shape: tuple[int, ...]
 
     @cached_property
     def events(self) -> int:
@@ -62,12 +64,14 @@ class Activations:
 class Weights:
     """The other operand: (groups, operands of a window, filters of a group), filters innermost.
 
-    ``values`` is None for a mask or a shape; ``nonzero`` is None when every weight is nonzero.
+    ``values`` is None for a mask or a shape; ``nonzero`` is None when the values tell, or when every weight is nonzero.
+    ``given_shape`` is the shape that the caller gave.
     """
 
     shape: tuple[int, int, int]
     values: Array | None
     nonzero: NDArray[np.bool_] | None
+    given_shape: tuple[int, ...]
 
     @cached_property
     def nonzeros_per_operand(self) -> NDArray[np.int64]:

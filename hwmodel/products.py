@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from hwmodel.compiled import compiled
 from hwmodel.operands import Array
-from hwmodel.plan import Block
+from hwmodel.plan import Block, Events
 from hwmodel.task import Task
+from hwmodel.walk import interleaved
+from hwmodel.windows import lane_events, window_ranges
 
 
 class Products:
@@ -60,14 +62,15 @@ class Products:
         """Tell whether both operands of a task have values."""
         return task.activations.values is not None and task.weights.values is not None
 
-    def adder(self, block: Block) -> Callable[[int], None] | None:
+    def adder_of(self, block: Block) -> Callable[[int], None] | None:
         """Return a function that adds the products of one job of the block; None if its jobs carry no events.
 
         Cost: two microseconds a job, and a fraction of a nanosecond a product.
         """
-        events = block.carried
-        if events is None:
-            return None
+        return None if block.carried is None else self.adder(block.carried)
+
+    def adder(self, events: Events) -> Callable[[int], None]:
+        """Return a function that adds the products of one job."""
         pointers, positions, operands, rows = events.pointers, events.positions, events.operands, events.output_block
         first, stop, step = events.filters.indices(self.task.filters)
         windows = max(1, self.task.windows)
@@ -117,6 +120,18 @@ class Products:
         frames, depth, height, width = task.window_shape
         spread = blocks.reshape(task.groups, frames, depth, height, width, task.filters)
         return np.ascontiguousarray(spread.transpose(1, 0, 5, 2, 3, 4)).reshape(task.output_shape)
+
+
+def multiply_all(task: Task, integers: bool = False) -> Products:
+    """Add all products of a task up, window after window, without any machine."""
+    products = Products(task, Products.possible(task), integers)
+    walk = interleaved(task, lanes=1, packed=True)
+    for group in range(task.groups):
+        for first, stop in window_ranges(task):
+            add = products.adder(lane_events(task, walk, group, first, stop))
+            for job in range(stop - first):
+                add(job)
+    return products
 
 
 @compiled

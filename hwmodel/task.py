@@ -63,13 +63,14 @@ class Task:
     @staticmethod
     def convolution(
         activations: Operand,
-        weights: Operand,
+        weights: Operand | Weights,
         stride: Pair = 1,
         padding: Pair = 0,
         dilation: Pair = 1,
         groups: int = 1,
         first_layer: bool = False,
         name: str = "",
+        two_activations: bool = False,
     ) -> "Task":
         """Make a convolution (a cross-correlation, as PyTorch has it) in one, two or three dimensions.
 
@@ -79,7 +80,7 @@ class Task:
             (C, *spatial) or (frames, C, *spatial): an array of numbers, a boolean mask of the nonzeros (then there are
             no outputs), or a shape for a dense operand. Frames of one sample run one after the other.
         weights
-            (F, C / groups, *kernel): the same choices.
+            (F, C / groups, *kernel): the same choices, or what `convolution_weights` made of them before.
         stride, padding, dilation
             Integers, or one for each spatial dimension. Padding is with zeros, on both sides.
         groups
@@ -88,6 +89,8 @@ class Task:
             Whether the operands are the program's inputs.
         name
             What records call it.
+        two_activations
+            Whether the second operand is computed from the program's inputs too.
 
         Raises
         ------
@@ -133,10 +136,13 @@ class Task:
             output_shape=(*lead, filters, *out_space),
             name=name,
             first_layer=first_layer,
+            two_activations=two_activations,
         )
 
     @staticmethod
-    def matmul(activations: Operand, weights: Operand, name: str = "", two_activations: bool = False) -> "Task":
+    def matmul(
+        activations: Operand, weights: Operand | Weights, name: str = "", two_activations: bool = False
+    ) -> "Task":
         """Make a matrix product ``activations @ weights``.
 
         Parameters
@@ -144,7 +150,7 @@ class Task:
         activations
             (K,), (M, K) or (B, M, K): an array of numbers, a boolean mask, or a shape. A row is one window.
         weights
-            (K, N), or (B, K, N) with B products side by side: the same choices.
+            (K, N), or (B, K, N) with B products side by side: the same choices, or what `matmul_weights` made of them.
         name
             What records call it.
         two_activations
@@ -250,7 +256,7 @@ class Task:
             index = [table[:, tap] for table, tap in zip(self.taps, position, strict=True)]
             seen = nonzero[np.ix_(*(one[one != PADDING] for one in index))]
             uses[position] = np.count_nonzero(seen, axis=(0, 1, 2, 3))
-        per_group = uses.reshape(-1, self.groups, self.group_channels).transpose(1, 0, 2)
+        per_group = uses.reshape(int(np.prod(self.kernel_shape)), self.groups, self.group_channels).transpose(1, 0, 2)
         return np.ascontiguousarray(per_group).reshape(self.groups, self.operands)
 
     @cached_property
@@ -272,11 +278,26 @@ class Task:
         Counted from the tensors by sums along each dimension, not by any machine's walk, so that it can judge them.
         """
         nonzero = self.activations.nonzero
-        counts = nonzero.reshape(*nonzero.shape[:4], self.groups, -1).sum(axis=-1, dtype=np.int64)
+        counts = nonzero.reshape(*nonzero.shape[:4], self.groups, self.group_channels).sum(axis=-1, dtype=np.int64)
         for axis, table in enumerate(self.taps):
             padded = np.concatenate([counts, np.zeros_like(counts.take([0], axis=axis))], axis=axis)
             counts = sum(padded.take(table[:, tap], axis=axis) for tap in range(table.shape[1]))  # PADDING is the last
         return np.asarray(np.moveaxis(counts, -1, 0).reshape(-1) * self.filters, dtype=np.int64)
+
+    def given_activations(self, laid_out: Array) -> Array:
+        """Bring an array that is laid out as ``activations`` is back into the shape that the caller gave."""
+        shape = self.activations.given_shape
+        if self.kind == "convolution":
+            return np.moveaxis(laid_out, -1, 1).reshape(shape)
+        return laid_out.reshape(-1, self.groups, self.operands).transpose(1, 0, 2).reshape(shape)
+
+    def given_weights(self, laid_out: Array) -> Array:
+        """Bring an array that is laid out as ``weights`` is back into the shape that the caller gave."""
+        shape = self.weights.given_shape
+        if self.kind == "convolution":
+            spread = laid_out.reshape(self.groups, -1, self.group_channels, self.filters)
+            return spread.transpose(0, 3, 2, 1).reshape(shape)
+        return laid_out.reshape(shape)
 
 
 def convolution_activations(operand: Operand, dimensions: int, with_frames: bool) -> Activations:
@@ -300,7 +321,7 @@ def matmul_activations(operand: Operand, shape: tuple[int, int, int]) -> Activat
     return _activations(operand, lay_out)
 
 
-def convolution_weights(operand: Operand, groups: int) -> Weights:
+def convolution_weights(operand: Operand | Weights, groups: int) -> Weights:
     """Lay (F, C / groups, *kernel) out as (groups, kernel positions * channels of a group, filters of a group)."""
     filters, group_channels, *kernel = _shape(operand)
     shape = (groups, int(np.prod(kernel)) * group_channels, filters // groups)
@@ -312,7 +333,7 @@ def convolution_weights(operand: Operand, groups: int) -> Weights:
     return _weights(operand, shape, lay_out)
 
 
-def matmul_weights(operand: Operand, shape: tuple[int, int, int]) -> Weights:
+def matmul_weights(operand: Operand | Weights, shape: tuple[int, int, int]) -> Weights:
     """Lay (K, N) or (B, K, N) out as (B, K, N), columns innermost."""
     return _weights(operand, shape, lambda array: np.ascontiguousarray(array.reshape(shape)))
 
@@ -341,32 +362,36 @@ def _convolution_taps(where: str, size: int, kernel: int, stride: int, pad: int,
     return np.where((positions >= 0) & (positions < size), positions, PADDING).astype(np.int64)
 
 
-def _shape(operand: Operand) -> tuple[int, ...]:
+def _shape(operand: Operand | Weights) -> tuple[int, ...]:
+    if isinstance(operand, Weights):
+        return operand.given_shape
     return operand.shape if isinstance(operand, np.ndarray) else tuple(int(size) for size in operand)
 
 
 def _activations(operand: Operand, lay_out: _LayOut) -> Activations:
     if not isinstance(operand, np.ndarray):
-        return Activations(lay_out(np.ones(_shape(operand), dtype=np.uint8)), None)
+        return Activations(lay_out(np.ones(_shape(operand), dtype=np.uint8)), None, _shape(operand))
     values = as_values(operand)
     if values is None:
-        return Activations(lay_out(operand.view(np.uint8)), None)
+        return Activations(lay_out(operand).view(np.uint8), None, operand.shape)
     laid_out = lay_out(values)
-    return Activations((laid_out != 0).view(np.uint8), laid_out)
+    return Activations((laid_out != 0).view(np.uint8), laid_out, operand.shape)
 
 
-def _weights(operand: Operand, shape: tuple[int, int, int], lay_out: _LayOut) -> Weights:
+def _weights(operand: Operand | Weights, shape: tuple[int, int, int], lay_out: _LayOut) -> Weights:
+    if isinstance(operand, Weights):
+        return operand
     if not isinstance(operand, np.ndarray):
-        return Weights(shape, None, None)
+        return Weights(shape, None, None, _shape(operand))
     values = as_values(operand)
     if values is None:
-        return Weights(shape, None, lay_out(operand))
+        return Weights(shape, None, lay_out(operand), operand.shape)
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise ValuesError(
             "hwmodel.Task: the weights hold NaN or infinite values, expected finite ones. "
             "A zero activation times such a weight is NaN, and no event would carry it."
         )
-    return Weights(shape, lay_out(values), None)
+    return Weights(shape, lay_out(values), None, operand.shape)
 
 
 def _check_integer(where: str, what: str, value: object, minimum: int) -> int:

@@ -57,7 +57,7 @@ def play_process(env: Environment, plan: Plan, products: Products | None) -> Gen
     all_ended = Event(env)
 
     def adder_of(block: Block) -> Adder | None:
-        return None if products is None else products.adder(block)
+        return None if products is None else products.adder_of(block)
 
     stages = [
         StageRun(env, number, stage, dispatcher, adder_of, ledger) for number, stage in enumerate(plan.stages)

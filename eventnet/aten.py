@@ -1,0 +1,83 @@
+"""What the schema of an aten operator tells: its arguments by name, what it writes into, whether it costs anything."""
+
+from typing import Any
+
+import torch
+from torch.utils._pytree import tree_leaves
+
+PRODUCT_TYPES = (
+    torch.float64, torch.float32, torch.bfloat16, torch.float16,
+    torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8,
+)  # fmt: skip
+
+# Draws and factories write values that come from no operand; reshapes that copy nothing are views in all but name.
+FREE = frozenset(
+    "_unsafe_view alias lift lift_fresh zero fill set_ resize normal uniform random bernoulli exponential geometric cauchy "
+    "log_normal multinomial randperm poisson".split()
+)
+
+
+def base_name(func: Any) -> str:
+    """Return an operator's name without its namespace and the mark of its in-place variant: ``aten.relu_`` is relu."""
+    name: str = func._schema.name.split("::")[-1]
+    return name[:-1] if name.endswith("_") and not name.endswith("__") else name
+
+
+def is_composite(func: Any) -> bool:
+    """Tell whether an operator is only a composition of others; such arrive under inference mode."""
+    return torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd")
+
+
+def has_storage(tensor: torch.Tensor) -> bool:
+    """Tell whether a tensor lies in memory as strides say: sparse, nested and meta tensors do not."""
+    return tensor.layout == torch.strided and tensor.device.type != "meta" and not tensor.is_nested
+
+
+def can_multiply(func: Any, tensors: list[torch.Tensor]) -> bool:
+    """Tell whether event forms can take these operands."""
+    return func._overloadname in ("default", "out") and all(
+        has_storage(tensor) and tensor.device.type == "cpu" and tensor.dtype in PRODUCT_TYPES and not tensor.is_quantized
+        for tensor in tensors
+    )
+
+
+def is_free(func: Any, tensors: list[torch.Tensor], result: Any) -> bool:
+    """Tell whether an operator costs nothing: views, factories, random draws, and questions that give no tensor."""
+    name = base_name(func)
+    if name in FREE or name.endswith("_like") or name.startswith("new_") or not tensors:
+        return True
+    if any(one.alias_info is not None and not one.alias_info.is_write for one in func._schema.returns):
+        return True
+    return not any(isinstance(leaf, torch.Tensor) for leaf in tree_leaves(result))
+
+
+def named_arguments(
+    func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[dict[str, Any], torch.Tensor | None]:
+    """Return every argument of a call by its name, defaults included, and the tensor that the call writes into."""
+    arguments: dict[str, Any] = {}
+    into = None
+    for place, one in enumerate(func._schema.arguments):
+        given = args[place] if place < len(args) and not one.kwarg_only else kwargs.get(one.name, one.default_value)
+        if one.alias_info is not None and one.alias_info.is_write:
+            into = given
+            if one.kwarg_only:
+                continue  # out= is no operand
+        arguments[one.name] = given
+    return arguments, into
+
+
+def functional(func: Any) -> Any:
+    """Return the variant of an operator that writes into none of its arguments."""
+    if not func._schema.is_mutable:
+        return func
+    return getattr(torch.ops.aten, base_name(func)).default
+
+
+def write(into: torch.Tensor | None, result: torch.Tensor) -> torch.Tensor:
+    """Return the result, written into the argument that an in-place or out= call hands back."""
+    if into is None:
+        return result
+    if into.shape != result.shape:
+        into.resize_(result.shape)
+    return into.copy_(result)

@@ -1,0 +1,61 @@
+"""An operator call as an event form sees it: named arguments, roles of the operands, the module it belongs to."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from eventnet.modules import Place
+from eventnet.product import Product
+from hwmodel.operands import Array, Weights
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One call of an aten operator.
+
+    Attributes
+    ----------
+    arguments
+        Every argument by the name it has in the operator's schema, defaults included.
+    place
+        The module that it belongs to.
+    static
+        Names of the arguments that are static operands.
+    first_layer
+        Whether its streamed operand is the program's input with no multiply-accumulate in between.
+    lay_out
+        Makes a hardware operand of a static tensor: (tensor, what the layout depends on, function of its array).
+    """
+
+    arguments: dict[str, Any]
+    place: Place
+    static: frozenset[str]
+    first_layer: bool
+    lay_out: Callable[[torch.Tensor, Hashable, Callable[[Array], Weights]], Weights]
+
+    def __getitem__(self, argument: str) -> Any:
+        return self.arguments[argument]
+
+
+@dataclass(frozen=True)
+class Form:
+    """The event form of an operator.
+
+    Attributes
+    ----------
+    op
+        What records call it.
+    aten
+        The aten operators it takes, without the marks of their in-place and out= variants.
+    operands
+        The names of the two arguments that are multiplied.
+    product
+        Makes the product of a call; None if this call has no event form (it then runs as ``other``).
+    """
+
+    op: str
+    aten: tuple[str, ...]
+    operands: tuple[str, str]
+    product: Callable[[Call], Product | None]

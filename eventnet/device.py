@@ -1,0 +1,88 @@
+"""A machine during one run: it does tasks one after the other and keeps what outlasts a task, its weight memory."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from eventnet.product import Product
+from hwmodel.machine import Machine
+from hwmodel.offchip import WeightMemory
+from hwmodel.task import Task
+from scheduler.engines import Engine, run
+from scheduler.outcome import Outcome
+
+Offchip = Literal["energy", "time"]
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """What one task took on one machine, priced."""
+
+    outcome: Outcome
+    ticks: int
+    stall_ticks: int
+    idle_ticks: int
+    dynamic_pj: float
+    static_pj: float
+    offchip_pj: float
+    onchip_bytes: int
+    offchip_bytes: int
+    offchip_seconds: float
+    bound: str
+
+
+@dataclass(eq=False)
+class Device:
+    """One machine that does a run's tasks in order.
+
+    ``offchip="time"`` makes a task last at least as long as the transfer of the weights that are not on the chip, which
+    overlaps with it; ``"energy"`` only charges it.
+    """
+
+    machine: Machine
+    engine: Engine = "auto"
+    offchip: Offchip = "energy"
+    memory: WeightMemory = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.memory = WeightMemory(self.machine)
+
+    def cannot_map(self, task: Task) -> str | None:
+        """Say why the machine cannot run a task, or None."""
+        return self.machine.cannot_map(task)
+
+    def do(self, product: Product, parameter: Hashable, multiply: bool) -> Work:
+        """Do one task.
+
+        Parameters
+        ----------
+        product
+            Whose task is to be done.
+        parameter
+            What identifies the task's static operand in the weight memory.
+        multiply
+            Whether to add the products up, those of small integers too.
+        """
+        task, machine = product.task, self.machine
+        outcome = run(machine, task, self.engine, "events" if multiply else "reference", integers=multiply)
+        offchip_bytes = self.memory.use(task, parameter)
+        offchip_seconds = self.memory.seconds(offchip_bytes)
+        offchip_ticks = int(np.ceil(offchip_seconds * machine.clock_hz))
+        waited = max(0, offchip_ticks - outcome.ticks) if self.offchip == "time" else 0
+        copies_with_work = int(np.count_nonzero(outcome.idle_ticks < outcome.ticks)) if outcome.ticks else 0
+        ticks = outcome.ticks + waited
+        return Work(
+            outcome=outcome,
+            ticks=ticks,
+            stall_ticks=int(outcome.stall_ticks.sum()) + waited * copies_with_work,
+            idle_ticks=int(outcome.idle_ticks.sum()) + waited * (outcome.idle_ticks.size - copies_with_work),
+            dynamic_pj=sum(machine.prices.dynamic_pj(outcome.ledger, machine.name).values()),
+            static_pj=machine.static_w() * ticks / machine.clock_hz * 1e12,
+            offchip_pj=self.memory.pj(offchip_bytes),
+            onchip_bytes=machine.prices.onchip_bytes(outcome.ledger, machine.name),
+            offchip_bytes=offchip_bytes,
+            offchip_seconds=offchip_seconds,
+            bound="offchip" if offchip_ticks > outcome.ticks else "compute",
+        )

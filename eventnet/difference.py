@@ -1,0 +1,49 @@
+"""How far a program's final outputs moved from those of the untouched program."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.utils._pytree import tree_flatten
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The largest difference of the final outputs, absolute and relative to the largest output.
+
+    Reported, and judged only where outputs are integers (``integers_equal``): rounding moves floats, and a threshold does on
+    purpose. ``comparable`` is False if the outputs have another structure, as those of a program with a deadline may.
+    """
+
+    maximum: float
+    relative: float
+    integers_equal: bool = True
+    comparable: bool = True
+
+    def __str__(self) -> str:
+        if not self.comparable:
+            return "outputs have another structure than the untouched program's"
+        return f"outputs differ from the untouched program's by at most {self.maximum:.3g} ({self.relative:.3g} relative)"
+
+
+def difference(outputs: Any, reference: Any) -> Difference:
+    """Compare two nested outputs of a program."""
+    found, found_tree = tree_flatten(outputs)
+    wanted, wanted_tree = tree_flatten(reference)
+    tensors = [pair for pair in zip(found, wanted, strict=False) if isinstance(pair[1], torch.Tensor)]
+    if found_tree != wanted_tree or any(
+        not isinstance(ours, torch.Tensor) or ours.shape != theirs.shape for ours, theirs in tensors
+    ):
+        return Difference(float("nan"), float("nan"), comparable=False)
+    largest = moved = 0.0
+    integers_equal = True
+    for ours, theirs in tensors:
+        if not theirs.numel():
+            continue
+        if not theirs.is_floating_point() and not theirs.is_complex():
+            integers_equal = integers_equal and torch.equal(ours, theirs)
+        ours, theirs = ours.detach().double(), theirs.detach().double()
+        apart = torch.where((ours == theirs) | (ours.isnan() & theirs.isnan()), 0.0, (ours - theirs).abs())
+        moved = max(moved, float(apart.max()))
+        largest = max(largest, float(theirs.abs().max()))
+    return Difference(moved, moved / largest if largest else moved, integers_equal)

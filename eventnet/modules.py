@@ -1,0 +1,133 @@
+"""Which module an operator call belongs to, forward and backward.
+
+PyTorch's own tracker loses recursion and exceptions, so this keeps a stack: pushed before a module's forward, popped
+after it whatever happened. Backward runs after the stack is gone; there the autograd node's sequence number, noted when
+the forward operator ran, leads back to the module.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import nn
+from torch.nn.modules import module as torch_module
+
+
+@dataclass(frozen=True)
+class Place:
+    """A module's name, and how many times it was called before this call."""
+
+    name: str
+    call: int
+
+
+class ModuleStack:
+    """The modules that one watched program is inside of, outermost first.
+
+    Parameters
+    ----------
+    root
+        The model of a simulation, whose modules are named by their path in it; None to name every outermost module by
+        its class and the modules in it by their path behind that.
+    on_enter
+        Called with each module that was not seen before, and with the arguments of outermost modules.
+    """
+
+    def __init__(self, root: nn.Module | None, on_enter: Callable[[nn.Module, tuple[Any, ...]], None]) -> None:
+        self._names: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()
+        self._calls: Counter[str] = Counter()
+        self._stack: list[Place] = []
+        self._forward_places: dict[int, Place] = {}
+        self._on_enter = on_enter
+        self._root_name = type(root).__name__ if root is not None else ""
+        if root is not None:
+            self._name_all(root, "")
+
+    @property
+    def inside(self) -> bool:
+        """Tell whether any module's forward is running."""
+        return bool(self._stack)
+
+    def enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        """Push a module whose forward begins."""
+        new = module not in self._names
+        if new:
+            above = f"{self._stack[-1].name}." if self._stack else ""
+            self._name_all(module, above + type(module).__name__)
+        if new or not self._stack:
+            self._on_enter(module, args if not self._stack else ())
+        name = self._names[module]
+        self._stack.append(Place(name, self._calls[name]))
+        self._calls[name] += 1
+
+    def leave(self) -> None:
+        """Pop the module whose forward has ended, by return or by exception."""
+        if self._stack:
+            self._stack.pop()
+
+    def place(self) -> Place:
+        """Return where the operator that runs now belongs, and note it for the operator's backward."""
+        node = torch._C._current_autograd_node()
+        if node is not None:
+            return self._forward_places.get(node._sequence_nr(), Place("", 0))
+        place = self._stack[-1] if self._stack else Place(self._root_name, 0)
+        if torch.is_grad_enabled():
+            # The operator's own node already exists, so the next number is one beyond it.
+            self._forward_places[torch._C._autograd._get_sequence_nr() - 1] = place  # type: ignore[attr-defined]
+        return place
+
+    def _name_all(self, module: nn.Module, prefix: str) -> None:
+        for path, one in module.named_modules():
+            if one not in self._names:
+                self._names[one] = ".".join(part for part in (prefix, path) if part) or type(module).__name__
+
+
+class _Hooks:
+    """PyTorch's global module hooks, present while anyone watches; they act on the watching thread's stack alone."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._local = threading.local()
+        self._watching = 0
+        self._handles: list[Any] = []
+
+    @property
+    def active(self) -> ModuleStack | None:
+        """Return the stack of this thread's watched program, if there is one."""
+        return getattr(self._local, "stack", None)
+
+    def begin(self, stack: ModuleStack) -> None:
+        with self._lock:
+            self._local.stack = stack
+            self._watching += 1
+            if self._watching == 1:
+                self._handles = [
+                    torch_module.register_module_forward_pre_hook(self._before),
+                    torch_module.register_module_forward_hook(self._after, always_call=True),
+                ]
+
+    def end(self) -> None:
+        with self._lock:
+            self._local.stack = None
+            self._watching -= 1
+            if not self._watching:
+                for handle in self._handles:
+                    handle.remove()
+                self._handles = []
+
+    def _before(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        stack = self.active
+        if stack is not None:
+            stack.enter(module, args)
+
+    def _after(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        stack = self.active
+        if stack is not None:
+            stack.leave()
+
+
+HOOKS = _Hooks()

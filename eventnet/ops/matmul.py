@@ -1,0 +1,67 @@
+"""Matrix products: linear layers, matrix times vector, products of batches, with either operand static or none.
+
+The streamed operand's rows are the windows. If only the first operand is static the roles swap, by transposing both.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+
+from eventnet.call import Call, Form
+from eventnet.product import Product
+from eventnet.weights import as_array
+from hwmodel.task import Task, matmul_weights
+
+
+def matrix_product(call: Call, first_name: str, second_name: str) -> Product:
+    """Make the product of two arguments that are matrices, vectors or batches of matrices."""
+    first, second = call[first_name], call[second_name]
+    row_vector, column_vector = first.dim() == 1, second.dim() == 1
+    if row_vector:
+        first = first[None, :]
+    if column_vector:
+        second = second[:, None]
+    swapped = first_name in call.static and second_name not in call.static
+    if swapped:
+        first, second = second.mT, first.mT
+    two_activations = not call.static & {first_name, second_name}
+    shape = (first.shape[0] if first.dim() == 3 else 1, *second.shape[-2:])
+    weights = (
+        as_array(second)
+        if two_activations
+        else call.lay_out(second, "matmul", partial(matmul_weights, shape=shape))
+    )
+    task = Task.matmul(as_array(first), weights, name=call.place.name, two_activations=two_activations)
+
+    def finish(outputs: torch.Tensor) -> torch.Tensor:
+        done = outputs.mT if swapped else outputs
+        if column_vector:
+            done = done[..., 0]
+        return done[0] if row_vector else done
+
+    return Product(task=task, multiply=torch.matmul, first=first, second=second, finish=finish)
+
+
+def _plain(first: str, second: str) -> Callable[[Call], Product]:
+    return lambda call: matrix_product(call, first, second)
+
+
+def _with_addend(first: str, second: str) -> Callable[[Call], Product]:
+    def product(call: Call) -> Product:
+        beta, alpha = call["beta"], call["alpha"]
+        bare = matrix_product(call, first, second)
+        addend = None if beta == 0 else call["self"].detach() * beta  # beta 0 means self is not read, NaN or not
+        return Product(bare.task, bare.multiply, bare.first, bare.second, bare.finish, float(alpha), addend)
+
+    return product
+
+
+FORMS = (
+    Form("matmul", ("mm", "bmm"), ("self", "mat2"), _plain("self", "mat2")),
+    Form("matmul", ("mv",), ("self", "vec"), _plain("self", "vec")),
+    Form("matmul", ("dot",), ("self", "tensor"), _plain("self", "tensor")),
+    Form("matmul", ("addmm",), ("mat1", "mat2"), _with_addend("mat1", "mat2")),
+    Form("matmul", ("addmv",), ("mat", "vec"), _with_addend("mat", "vec")),
+    Form("matmul", ("baddbmm",), ("batch1", "batch2"), _with_addend("batch1", "batch2")),
+)

@@ -1,0 +1,63 @@
+"""Where a tensor came from: parameters, the program's inputs, a product, or nothing that was seen.
+
+Marks belong to storages, so that views carry them. A weak reference keeps a storage's address from being used again
+while its mark is known, and does not keep its memory.
+"""
+
+from collections.abc import Iterable
+from enum import IntFlag
+
+import torch
+from torch.multiprocessing.reductions import StorageWeakRef
+
+
+class Mark(IntFlag):
+    """What is known of a tensor's origin; CONSTANT is a factory's output."""
+
+    CONSTANT = 0
+    STATIC = 1  # a parameter or buffer, or computed only from such
+    STREAMED = 2  # changes with the sample
+    INPUT = 4  # computed from the program's inputs
+    PRODUCT = 8  # a multiply-accumulate operator lies between the inputs and this
+
+
+def combine(marks: Iterable[Mark]) -> Mark:
+    """Return the mark of what is computed from tensors with these marks."""
+    known = list(marks)
+    streamed = [mark for mark in known if mark & Mark.STREAMED]
+    if not streamed:
+        return Mark.STATIC if any(mark & Mark.STATIC for mark in known) else Mark.CONSTANT
+    combined = Mark.STREAMED
+    for mark in streamed:
+        combined |= mark
+    return combined
+
+
+class Provenance:
+    """The marks of the storages that one run has seen."""
+
+    def __init__(self) -> None:
+        self._marks: dict[int, tuple[StorageWeakRef, Mark]] = {}
+        self._purge_at = 1024
+
+    def get(self, tensor: torch.Tensor) -> Mark | None:
+        """Return a tensor's mark; None if nothing that was seen made it."""
+        found = self._marks.get(storage_key(tensor))
+        return None if found is None else found[1]
+
+    def set(self, tensor: torch.Tensor, mark: Mark) -> None:
+        """Mark a tensor's storage; a parameter or buffer stays static whatever is written into it."""
+        key = storage_key(tensor)
+        found = self._marks.get(key)
+        if found is not None and found[1] & Mark.STATIC:
+            return
+        reference = StorageWeakRef(tensor.untyped_storage()) if found is None else found[0]
+        self._marks[key] = (reference, mark)
+        if len(self._marks) > self._purge_at:
+            self._marks = {key: entry for key, entry in self._marks.items() if not entry[0].expired()}
+            self._purge_at = max(1024, 2 * len(self._marks))
+
+
+def storage_key(tensor: torch.Tensor) -> int:
+    """Return what identifies a tensor's storage while somebody refers to it."""
+    return int(tensor.untyped_storage()._cdata)

@@ -1,0 +1,74 @@
+"""A run as a JSON document: records, totals, and where every number comes from."""
+
+import json
+import math
+import platform
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from eventnet.reports.frame import row
+from eventnet.reports.whole_file import write_whole
+from eventnet.run import Run
+from hwmodel.machine import Machine
+
+SCHEMA_VERSION = 1
+PACKAGES = ("eventnet", "torch", "numpy", "numba", "simpy", "sortedcontainers")
+TOTALS = (
+    "ticks", "seconds", "baseline_ticks", "baseline_seconds", "dynamic_pj", "static_pj", "offchip_pj", "energy_pj", "chip_pj",
+    "baseline_pj", "power_w", "chip_power_w", "edp_js", "ed2p_js2", "speedup", "speedup_conv", "macs", "zero_fraction",
+    "coverage", "unwatched",
+)  # fmt: skip
+
+
+def document(run: Run) -> dict[str, Any]:
+    """Return everything about a run that is text or a number."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "seed": torch.initial_seed(),
+        "settings": dict(run.settings),
+        "machine": _machine(run.machine),
+        "baseline": _machine(run.baseline),
+        "totals": {name: getattr(run, name) for name in TOTALS},
+        "lane_ticks": dict(run.lane_ticks),
+        "agreement": None if run.agreement is None else {"agrees": bool(run.agreement), "says": str(run.agreement)},
+        "output_difference": None if run.difference is None else asdict(run.difference),
+        "others": dict(run.others),
+        "ledger": dict(run.ledger.as_dict()),
+        "records": [{**row(record), "ledger": dict(record.ledger.as_dict())} for record in run.records],
+    }
+
+
+def write_json(run: Run, path: str | Path) -> None:
+    """Write the document as JSON, whole or not at all. Numbers that JSON lacks (NaN, infinity) become null."""
+    write_whole(path, json.dumps(_plain(document(run)), indent=1, allow_nan=False) + "\n")
+
+
+def _machine(machine: Machine | None) -> dict[str, Any] | None:
+    if machine is None:
+        return None
+    prices = machine.prices
+    return {
+        "name": machine.name,
+        "paper": machine.paper,
+        "parameters": machine.parameters(),
+        "prices": {
+            "table": prices.name,
+            "actions": {name: asdict(price) for name, price in sorted(prices.actions.items())},
+            "static": {name: asdict(power) for name, power in sorted(prices.static.items())},
+        },
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,42 @@
+"""Write a file whole or not at all."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from hwmodel.errors import DataError
+
+
+def write_whole(path: str | Path, text: str) -> None:
+    """Write text to a file beside the target, then put it in the target's place in one step.
+
+    Raises
+    ------
+    DataError
+        If the folder is not there, is not writable or is full; the target is then as it was.
+    """
+    target = Path(path)
+    temporary = None
+    try:
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, target)
+        temporary = None
+    except OSError as error:
+        raise DataError(
+            f"writing {str(target)!r}: {error.strerror or error}, expected a file that can be written. "
+            "Choose another path; nothing was changed."
+        ) from None
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

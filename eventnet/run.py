@@ -1,0 +1,210 @@
+"""The result of watching or simulating a program on one machine."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eventnet.agreement import Agreement
+from eventnet.difference import Difference
+from eventnet.record import CATEGORIES, Record
+from hwmodel.ledger import Ledger
+from hwmodel.machine import Machine
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(eq=False)
+class Run:
+    """Records of every task, the program's outputs, and totals over them.
+
+    Attributes
+    ----------
+    machine, baseline
+        What it ran on and what it is compared with; None without.
+    outputs
+        What the model returned, computed from events; None when watching.
+    records
+        In the order in which operators ran.
+    difference
+        Final outputs against the untouched program's; None when watching.
+    unwatched
+        Tensors that reached an operator and that nothing that was seen had made.
+    settings
+        Every flag of the call, for the report.
+    """
+
+    machine: Machine | None
+    baseline: Machine | None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    records: list[Record] = field(default_factory=list)
+    outputs: Any = None
+    difference: Difference | None = None
+    unwatched: int = 0
+
+    @property
+    def timed_records(self) -> list[Record]:
+        """List the records of tasks that the machine did."""
+        return [record for record in self.records if record.timed]
+
+    @property
+    def ticks(self) -> int:
+        """Clock ticks of all tasks, one after the other."""
+        return sum(record.ticks for record in self.records)
+
+    @property
+    def seconds(self) -> float:
+        """The same in seconds."""
+        return self.ticks / self._need_machine().clock_hz
+
+    @property
+    def baseline_ticks(self) -> int | None:
+        """The baseline's clock ticks; None without one."""
+        return None if self.baseline is None else sum(record.baseline_ticks or 0 for record in self.records)
+
+    @property
+    def baseline_seconds(self) -> float | None:
+        """The same in seconds."""
+        return None if self.baseline is None else (self.baseline_ticks or 0) / self.baseline.clock_hz
+
+    @property
+    def dynamic_pj(self) -> float:
+        """Energy of all actions on the chip."""
+        return sum(record.dynamic_pj for record in self.records)
+
+    @property
+    def static_pj(self) -> float:
+        """Energy of the clock tree and leakage, for as long as tasks ran."""
+        return sum(record.static_pj for record in self.records)
+
+    @property
+    def offchip_pj(self) -> float:
+        """Energy of bringing parameters that do not fit onto the chip."""
+        return sum(record.offchip_pj for record in self.records)
+
+    @property
+    def energy_pj(self) -> float:
+        """Dynamic, static and off-chip energy together."""
+        return self.dynamic_pj + self.static_pj + self.offchip_pj
+
+    @property
+    def chip_pj(self) -> float:
+        """Dynamic and static energy: what the chip itself took."""
+        return self.dynamic_pj + self.static_pj
+
+    @property
+    def baseline_pj(self) -> float | None:
+        """The baseline's energy, all three parts; None without one."""
+        return None if self.baseline is None else sum(record.baseline_pj or 0.0 for record in self.records)
+
+    @property
+    def power_w(self) -> float:
+        """Energy over time, in watts; 0 if no time passed."""
+        return self.energy_pj * 1e-12 / self.seconds if self.ticks else 0.0
+
+    @property
+    def chip_power_w(self) -> float:
+        """The chip's own energy over time, in watts; 0 if no time passed."""
+        return self.chip_pj * 1e-12 / self.seconds if self.ticks else 0.0
+
+    @property
+    def edp_js(self) -> float:
+        """Energy-delay product of the chip, in joule-seconds."""
+        return self.chip_pj * 1e-12 * self.seconds
+
+    @property
+    def ed2p_js2(self) -> float:
+        """Energy-delay-squared product of the chip, in joule-seconds squared."""
+        return self.edp_js * self.seconds
+
+    @property
+    def speedup(self) -> float | None:
+        """Baseline seconds over seconds, all tasks; None without a baseline or when no time passed."""
+        return self._speedup(self.timed_records)
+
+    @property
+    def speedup_conv(self) -> float | None:
+        """The same over convolutions only."""
+        return self._speedup([record for record in self.timed_records if record.convolution])
+
+    @property
+    def macs(self) -> int:
+        """Products of the dense operators, those that ran in PyTorch included where their number is known."""
+        return sum(record.macs for record in self.records)
+
+    @property
+    def zero_fraction(self) -> float:
+        """Share of the timed operators' products whose activation operand is zero, weighted by products."""
+        timed = sum(record.macs for record in self.timed_records)
+        return sum(record.zero_macs for record in self.timed_records) / timed if timed else 0.0
+
+    @property
+    def coverage(self) -> float:
+        """Share of the products that took time; 1 if there were none."""
+        return sum(record.macs for record in self.timed_records) / self.macs if self.macs else 1.0
+
+    @property
+    def agreement(self) -> Agreement | None:
+        """How the operators agreed with PyTorch; None if values were not computed from events."""
+        if self.settings.get("values") == "reference":
+            return None
+        verdicts = (verdict for one in self.records for verdict in (one.verdict, one.baseline_verdict))
+        return Agreement.of(verdicts, self.difference is None or self.difference.integers_equal)
+
+    @property
+    def ledger(self) -> Ledger:
+        """How often each action was done, over all tasks."""
+        total = Ledger()
+        for record in self.records:
+            total.add(record.ledger)
+        return total
+
+    @property
+    def lane_ticks(self) -> Mapping[str, int]:
+        """Where lane time went, over all tasks: the Cnvlutin paper's five categories."""
+        total = dict.fromkeys(CATEGORIES, 0)
+        for record in self.timed_records:
+            for category, ticks in record.lane_ticks.items():
+                total[category] += ticks
+        return total
+
+    @property
+    def others(self) -> Mapping[str, int]:
+        """How often each operator ran in PyTorch, because it has no event form or its machine cannot map it."""
+        return Counter(record.op for record in self.records if not record.timed)
+
+    def _speedup(self, records: list[Record]) -> float | None:
+        ticks = sum(record.ticks for record in records)
+        if self.baseline is None or not ticks:
+            return None
+        baseline_ticks = sum(record.baseline_ticks or 0 for record in records)
+        return (baseline_ticks / self.baseline.clock_hz) / (ticks / self._need_machine().clock_hz)
+
+    def _need_machine(self) -> Machine:
+        assert self.machine is not None, "a run without a machine has no seconds"
+        return self.machine
+
+    def __str__(self) -> str:
+        from eventnet.reports.table import table
+
+        return table(self)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return a pandas frame with one row for each record."""
+        from eventnet.reports.frame import frame
+
+        return frame(self)
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write the frame as comma-separated values, whole or not at all."""
+        from eventnet.reports.frame import write_csv
+
+        write_csv(self, path)
+
+    def to_json(self, path: str | Path) -> None:
+        """Write records, totals and where they come from as JSON, whole or not at all."""
+        from eventnet.reports.document import write_json
+
+        write_json(self, path)

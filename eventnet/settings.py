@@ -1,0 +1,74 @@
+"""The flags that `simulate` and `watch` share, checked before anything runs."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from eventnet.device import Offchip
+from hwmodel.catalogue import expected_one_of
+from hwmodel.errors import ParameterError
+from scheduler.engines import Engine, Values, check_engine
+
+Threshold = float | Mapping[str, float]
+FirstLayer = Literal["auto", "none"] | Sequence[str]
+Leading = Literal["sample", "sequence"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a program is run; see `simulate` for what each flag means."""
+
+    engine: Engine = "auto"
+    values: Values = "events"
+    threshold: Threshold = 0.0
+    first_layer: FirstLayer = "auto"
+    offchip: Offchip = "energy"
+    leading: Leading = "sample"
+    strict: bool = False
+    progress: bool = True
+
+    def check(self, where: str) -> None:
+        """Raise ParameterError or UnknownNameError for a flag that means nothing."""
+        check_engine(self.engine, where)
+        _check_choice(where, "values", self.values, ("events", "reference"))
+        _check_choice(where, "offchip", self.offchip, ("energy", "time"))
+        _check_choice(where, "leading", self.leading, ("sample", "sequence"))
+        if isinstance(self.first_layer, str):
+            _check_choice(where, "first_layer", self.first_layer, ("auto", "none"))
+        thresholds = self.threshold if isinstance(self.threshold, Mapping) else {"": self.threshold}
+        for name, threshold in thresholds.items():
+            of = f" of module {name!r}" if name else ""
+            number = isinstance(threshold, int | float) and not isinstance(threshold, bool)
+            if not number or not 0 <= threshold < math.inf:
+                raise ParameterError(
+                    f"{where}: threshold{of} is {threshold!r}, expected a number of at least 0. "
+                    "Activations of smaller magnitude count as zero, so 0 drops nothing."
+                )
+
+    def check_modules(self, where: str, known: Sequence[str]) -> None:
+        """Raise ParameterError for a module name that the model does not have."""
+        asked = list(self.threshold) if isinstance(self.threshold, Mapping) else []
+        asked += [] if isinstance(self.first_layer, str) else list(self.first_layer)
+        for name in asked:
+            if name not in known:
+                raise ParameterError(f"{where}: the model has no module {name!r}, {expected_one_of(name, known)}")
+
+    def threshold_of(self, module: str) -> float:
+        """Return the magnitude below which an activation of a module counts as zero."""
+        return self.threshold.get(module, 0.0) if isinstance(self.threshold, Mapping) else self.threshold
+
+    def is_first(self, module: str, seen: bool) -> bool:
+        """Tell whether a convolution is the first layer, given what the watcher saw."""
+        if self.first_layer == "auto":
+            return seen
+        return self.first_layer != "none" and module in self.first_layer
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return every flag with its value, for reports."""
+        return asdict(self)
+
+
+def _check_choice(where: str, what: str, value: object, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise ParameterError(f"{where}: {what} is {value!r}, {expected_one_of(str(value), choices)}")

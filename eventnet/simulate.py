@@ -1,0 +1,174 @@
+"""Run a model on one sample as modelled hardware would, and report what it took."""
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils._pytree import tree_map
+
+from eventnet.agreement import Agreement
+from eventnet.difference import difference
+from eventnet.run import Run
+from eventnet.settings import Settings
+from eventnet.watch import MachineLike, Watcher, machines_of, one_machine, settings_of
+from hwmodel.errors import ParameterError
+
+Model = nn.Module | Callable[..., Any]
+
+
+def simulate(
+    model: Model,
+    *args: Any,
+    kwargs: Mapping[str, Any] | None = None,
+    machine: MachineLike | Sequence[MachineLike] = "cnvlutin",
+    baseline: MachineLike | None = None,
+    **flags: Any,
+) -> Any:
+    """Run ``model(*args, **kwargs)`` on modelled hardware, operator by operator.
+
+    The untouched program runs first, with buffers and random state put back, so that the final outputs can be compared. Grad
+    mode and train or eval mode are the caller's.
+
+    Parameters
+    ----------
+    model
+        A module, or any function that computes with PyTorch.
+    *args, kwargs
+        Its inputs: one sample.
+    machine
+        A machine's name, a `hwmodel.Machine`, or a list of either, which share one pass over the program.
+    baseline
+        What to compare with.
+    engine
+        ``"auto"`` or ``"event"``: see `scheduler.run`.
+    values
+        ``"events"``: what flows on is computed from events. ``"reference"``: PyTorch's values flow and nothing is
+        multiplied, for fast statistics; ``run.agreement`` is then None.
+    threshold
+        Magnitude below which an activation counts as zero: a number, or one for each of some module names. 0 is exact.
+    first_layer
+        ``"auto"``: a convolution of the program's inputs; ``"none"``; or a list of module names.
+    offchip
+        ``"energy"`` charges the transfer of parameters that do not fit, ``"time"`` lets tasks wait for it as well.
+    leading
+        ``"sequence"`` declares the leading dimension of convolutions to be frames or crops of one sample.
+    strict
+        Refuse operators without event form, and tensors that nothing watched has made.
+    progress
+        Show a bar on standard error for whatever takes over a second.
+
+    Returns
+    -------
+    Run
+        Or a list of them if ``machine`` is a list.
+
+    Raises
+    ------
+    EventNetError
+        In one sentence, for a name that nothing has, a flag that means nothing, or a program that cannot be run.
+
+    Examples
+    --------
+    >>> import torch, eventnet
+    >>> layer = torch.nn.Linear(32, 8)
+    >>> run = eventnet.simulate(layer, torch.eye(32)[:1], machine="cnvlutin", baseline="dadiannao")
+    >>> run.ticks, run.records[0].events, bool(run.agreement)
+    (2, 1, True)
+    """
+    settings = settings_of("eventnet.simulate", flags)
+    machines = machines_of("eventnet.simulate", machine)
+    runs = _simulate("eventnet.simulate", model, args, dict(kwargs or {}), machines, one_machine(baseline), settings)
+    return runs[0] if isinstance(machine, MachineLike) else runs
+
+
+def verify(model: Model, *args: Any, kwargs: Mapping[str, Any] | None = None, **flags: Any) -> Agreement:
+    """Compute a model's products from their events and compare each with PyTorch, without any machine.
+
+    Parameters
+    ----------
+    model, *args, kwargs
+        As in `simulate`.
+    **flags
+        As in `simulate`, those that concern values.
+
+    Returns
+    -------
+    Agreement
+        True if every operator is within its rounding bound and both exact checks hold; prints the worst.
+
+    Examples
+    --------
+    >>> import torch, eventnet
+    >>> bool(eventnet.verify(torch.nn.Conv2d(1, 2, 3), torch.ones(1, 1, 5, 5)))
+    True
+    """
+    settings = settings_of("eventnet.verify", flags)
+    if settings.values != "events":
+        raise ParameterError("eventnet.verify: values is 'reference', expected 'events'. There would be nothing to compare.")
+    run = _simulate("eventnet.verify", model, args, dict(kwargs or {}), [None], None, settings)[0]
+    assert run.agreement is not None
+    return run.agreement
+
+
+def _simulate(
+    where: str,
+    model: Model,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    machines: Sequence[Any],
+    baseline: Any,
+    settings: Settings,
+) -> list[Run]:
+    root = model if isinstance(model, nn.Module) else None
+    if not callable(model):
+        raise ParameterError(f"{where}: model is {model!r}, expected a module or a function that computes with PyTorch.")
+    if root is not None:
+        settings.check_modules(where, [name for name, _ in root.named_modules() if name] or [type(root).__name__])
+    watcher = Watcher(machines, baseline, settings, root, where)
+    watcher.know_inputs((args, kwargs))
+    with _put_back(root):
+        reference = model(*_copies(args), **_copies(kwargs))
+        reference = _copies(reference)
+    with watcher:
+        outputs = model(*args, **kwargs)
+    moved = difference(outputs, reference)
+    for run in watcher.runs:
+        run.outputs = outputs
+        run.difference = moved
+    return watcher.runs
+
+
+def _copies(nested: Any) -> Any:
+    """Copy every tensor, so that a program that writes into its inputs does not change them before it is watched."""
+
+    def copy(leaf: Any) -> Any:
+        if not isinstance(leaf, torch.Tensor):
+            return leaf
+        return leaf.detach().clone().requires_grad_(leaf.requires_grad)
+
+    return tree_map(copy, nested)
+
+
+@contextmanager
+def _put_back(root: nn.Module | None) -> Iterator[None]:
+    """Put buffers, gradients and random state back as they were: batch norm, memories and dropout change them."""
+    buffers = [(buffer, buffer.detach().clone()) for buffer in root.buffers()] if root is not None else []
+    parameters = list(root.parameters()) if root is not None else []
+    gradients = [None if one.grad is None else one.grad.detach().clone() for one in parameters]
+    torch_state, python_state = torch.get_rng_state(), random.getstate()
+    numpy_state = np.random.get_state()  # noqa: NPY002  # a program may draw from numpy's global generator
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for buffer, before in buffers:
+                buffer.copy_(before)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+        torch.set_rng_state(torch_state)
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)  # noqa: NPY002

@@ -1,0 +1,436 @@
+"""Watch any eager PyTorch program run, operator by operator, below autograd.
+
+A dispatch mode sees every aten operator, forward and backward. Products are computed from their events on the modelled
+machines, and what flows on is the event-driven result; everything else PyTorch computes.
+
+    watch / simulate
+      _Mode.__torch_dispatch__        composite operators come again as their parts
+      Watcher.operator                one operator
+        Form.product                  the operator as a task            (eventnet/ops)
+        Device.do                     its time and energy, its products (eventnet/device.py, scheduler)
+        judge                         against PyTorch's own result      (eventnet/agreement.py)
+"""
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from eventnet import aten
+from eventnet.agreement import Verdict, judge
+from eventnet.call import Call, Form
+from eventnet.device import Device, Work
+from eventnet.modules import HOOKS, ModuleStack, Place
+from eventnet.ops import forms
+from eventnet.ops.convolution import refuse_several_samples
+from eventnet.macs import other_macs
+from eventnet.product import Product
+from eventnet.progress import Bar
+from eventnet.provenance import Mark, Provenance, combine, storage_key
+from eventnet.record import Record
+from eventnet.run import Run
+from eventnet.settings import Settings
+from eventnet.weights import WeightCache, as_array, require_finite
+from hwmodel.catalogue import load
+from hwmodel.errors import ParameterError, UnsupportedError
+from hwmodel.machine import Machine
+from hwmodel.operands import Array, Weights
+from hwmodel.products import multiply_all
+
+MachineLike = str | Machine
+
+
+class _Mode(TorchDispatchMode):
+    """Hands every operator of this thread to a watcher; composite operators come again as their parts."""
+
+    def __init__(self, watcher: "Watcher") -> None:
+        super().__init__()
+        self._watcher = watcher
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if aten.is_composite(func):
+            with self:
+                decomposed = func.decompose(*args, **kwargs)
+            if decomposed is not NotImplemented:
+                return decomposed
+        return self._watcher.operator(func, args, kwargs)
+
+
+class Watcher:
+    """What `watch` hands out: the run so far, and the time that has passed on the modelled machine.
+
+    Attributes
+    ----------
+    runs
+        One run for each machine, filled as operators run.
+    """
+
+    def __init__(
+        self,
+        machines: Sequence[Machine | None],
+        baseline: Machine | None,
+        settings: Settings,
+        root: nn.Module | None = None,
+        where: str = "eventnet.watch",
+    ) -> None:
+        self.settings = settings
+        self.where = where
+        flags = settings.as_dict()
+        self.runs = [Run(machine, baseline, flags) for machine in machines]
+        self._devices = [_device(machine, settings) for machine in machines]
+        self._baseline = _device(baseline, settings)
+        self._ticks = 0
+        self._provenance = Provenance()
+        self._weights = WeightCache()
+        self._parameter_names: dict[int, str] = {}
+        self._forms = forms()
+        self._stack = ModuleStack(root, self._enter_module)
+        if root is not None:
+            self._know_parameters(root)
+        self._bar: Any = None
+        self._mode = _Mode(self)
+
+    @property
+    def run(self) -> Run:
+        """Return the run on the first machine."""
+        return self.runs[0]
+
+    @property
+    def ticks(self) -> int:
+        """Clock ticks so far, on the first machine; readable inside forward."""
+        return self._ticks
+
+    @property
+    def seconds(self) -> float:
+        """Seconds so far, on the first machine; readable inside forward, for programs with a deadline."""
+        machine = self.run.machine
+        return self._ticks / machine.clock_hz if machine is not None else 0.0
+
+    def know_inputs(self, inputs: Any) -> None:
+        """Take every tensor in nested arguments as an input of the program, unless it is known already."""
+        for leaf in tree_leaves(inputs):
+            if isinstance(leaf, torch.Tensor) and aten.has_storage(leaf) and self._provenance.get(leaf) is None:
+                self._provenance.set(leaf, Mark.STREAMED | Mark.INPUT)
+
+    def __enter__(self) -> "Watcher":
+        if HOOKS.active is not None:
+            raise UnsupportedError(
+                f"{self.where}: this thread is being watched already, expected one watcher at a time. "
+                "Leave the outer one first, or give it a list of machines."
+            )
+        HOOKS.begin(self._stack)
+        self._bar = Bar(desc=self.where, unit=" operators", disable=not self.settings.progress)
+        self._mode.__enter__()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        try:
+            self._mode.__exit__(*exception)
+        finally:
+            self._bar.close()
+            HOOKS.end()
+
+    def operator(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Take one operator call: run it, record it, and return what flows on."""
+        place = self._stack.place()
+        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+        marks = [self._mark(tensor, func, place) for tensor in tensors]
+        self._bar.set_postfix_str(place.name, refresh=False)
+        self._bar.update()
+        form = self._forms.get(aten.base_name(func))
+        if form is not None and aten.can_multiply(func, tensors):
+            result, multiplied = self._product(form, func, args, kwargs, place)
+        else:
+            result, multiplied = func(*args, **kwargs), False
+            if not aten.is_free(func, tensors, result):
+                multiplied = self._other(func, args, kwargs, result, place)
+        mark = combine(marks)
+        if not tensors and torch.Tag.nondeterministic_seeded in func.tags:
+            mark = Mark.STREAMED
+        if multiplied and mark & Mark.STREAMED:
+            mark |= Mark.PRODUCT
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, torch.Tensor) and aten.has_storage(leaf):
+                self._provenance.set(leaf, mark)
+        return result
+
+    def _product(
+        self, form: Form, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], place: Place
+    ) -> tuple[Any, bool]:
+        """Compute a product from its events; return the result and whether anything was multiplied."""
+        arguments, into = aten.named_arguments(func, args, kwargs)
+        operands = {name: arguments[name] for name in form.operands}
+        where = f"{self.where}: {form.op} in {place.name or 'the program'}"
+        if form.op == "convolution" and self.settings.leading != "sequence":
+            refuse_several_samples(*operands.values(), where=where)
+        static = frozenset(name for name, tensor in operands.items() if self._is_static(tensor))
+        if len(static) == len(operands):  # a product of parameters: somebody has to stream
+            static -= {form.operands[0]}
+        threshold = self.settings.threshold_of(place.name)
+        pruned = 0
+        for name in operands:
+            if threshold and name not in static:
+                arguments[name], dropped = _prune(arguments[name], threshold)
+                pruned += dropped
+        backward = torch._C._current_autograd_node() is not None
+        seen_first = form.op == "convolution" and not backward and self._is_input(operands[form.operands[0]])
+        call = Call(
+            arguments=arguments,
+            place=place,
+            static=static,
+            first_layer=form.op == "convolution" and self.settings.is_first(place.name, seen_first),
+            lay_out=self._lay_out,
+        )
+        if not static and self.settings.values == "events":
+            require_finite(arguments[form.operands[1]], f"{where}, operand {form.operands[1]!r}")
+        expected = aten.functional(func)(**arguments)
+        if not expected.numel() or not all(arguments[name].numel() for name in operands):
+            return aten.write(into, expected), False  # no work
+        product = form.product(call)
+        if product is None:
+            self._other(func, args, kwargs, expected, place)
+            return aten.write(into, expected), True
+        return aten.write(into, self._do(form, product, expected, place, pruned)), True
+
+    def _do(
+        self, form: Form, product: Product, expected: torch.Tensor, place: Place, pruned: int
+    ) -> torch.Tensor:
+        """Run a product on every machine, judge and record it; return what flows on."""
+        multiply = self.settings.values == "events"
+        key = storage_key(product.second)
+        parameter: Hashable = key if key in self._parameter_names else place.name  # computed anew from a parameter
+        flows_on: torch.Tensor | None = None
+
+        def one(device: Device | None) -> tuple[Work | None, Verdict | None]:
+            nonlocal flows_on
+            work = None
+            if device is not None:
+                work = device.do(product, parameter, multiply)
+                products = work.outcome.products
+            else:
+                products = multiply_all(product.task, integers=True) if multiply else None
+            if products is None:
+                return work, None
+            outputs = products.outputs
+            assert outputs is not None
+            actual = torch.empty_like(expected).copy_(product.result(torch.from_numpy(outputs)))
+            if flows_on is None:
+                flows_on = actual
+            on = f" on {device.machine.name}" if device is not None else ""
+            return work, judge(product, products, actual, expected, place.name + on, form.op)
+
+        baseline_work: Work | None = None
+        baseline_verdict: Verdict | None = None
+        works = []
+        for device in self._devices:
+            works.append((device, *one(device if device and not device.cannot_map(product.task) else None)))
+        if self._baseline is not None and not self._baseline.cannot_map(product.task):
+            baseline_work, baseline_verdict = one(self._baseline)
+        for run, (device, work, verdict) in zip(self.runs, works, strict=True):
+            run.records.append(
+                _record(form, product, place, pruned, device, work, verdict, self._baseline, baseline_work, baseline_verdict)
+            )
+        self._ticks += self.run.records[-1].ticks
+        return expected if flows_on is None else flows_on
+
+    def _other(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any, place: Place) -> bool:
+        """Record an operator that PyTorch computed; return whether it multiplies and accumulates."""
+        name = aten.base_name(func)
+        macs = other_macs(func, args, kwargs, result)
+        if self.settings.strict:
+            raise UnsupportedError(
+                f"{self.where}: operator {name!r} in {place.name or 'the program'} has no event form, expected only operators "
+                "that have one because strict=True. Run with strict=False to count it as other."
+            )
+        for run in self.runs:
+            run.records.append(Record(place.name, name, call=place.call, timed=False, macs=macs))
+        return macs > 0
+
+    def _mark(self, tensor: torch.Tensor, func: Any, place: Place) -> Mark:
+        """Return what is known of a tensor's origin; take a parameter in, and count what came from nowhere."""
+        if not aten.has_storage(tensor):
+            return Mark.STREAMED
+        mark = self._provenance.get(tensor)
+        if mark is not None:
+            return mark
+        if isinstance(tensor, nn.Parameter):
+            mark = Mark.STATIC
+        elif tensor.dim() == 0:
+            mark = Mark.CONSTANT  # a number of the program that PyTorch wrapped
+        elif not self._stack.inside and torch._C._current_autograd_node() is None:
+            mark = Mark.STREAMED | Mark.INPUT  # written in the watched program itself, outside of any module
+        else:
+            mark = Mark.STREAMED
+            for run in self.runs:
+                run.unwatched += 1
+            if self.settings.strict:
+                raise UnsupportedError(
+                    f"{self.where}: a tensor of shape {tuple(tensor.shape)} reaches operator {aten.base_name(func)!r} in "
+                    f"{place.name or 'the program'}, and no operator that was watched made it, expected none because "
+                    "strict=True. Make it with PyTorch in this thread, or pass it in as an argument."
+                )
+        self._provenance.set(tensor, mark)
+        return mark
+
+    def _is_static(self, tensor: torch.Tensor) -> bool:
+        return bool((self._provenance.get(tensor) or Mark.CONSTANT) & Mark.STATIC)
+
+    def _is_input(self, tensor: torch.Tensor) -> bool:
+        mark = self._provenance.get(tensor) or Mark.CONSTANT
+        return bool(mark & Mark.INPUT) and not mark & Mark.PRODUCT
+
+    def _enter_module(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        self._know_parameters(module)
+        self.know_inputs(args)
+
+    def _know_parameters(self, module: nn.Module) -> None:
+        for kind in (module.named_parameters, module.named_buffers):
+            for name, tensor in kind():
+                if aten.has_storage(tensor) and self._provenance.get(tensor) is None:
+                    self._provenance.set(tensor, Mark.STATIC)
+                    self._parameter_names[storage_key(tensor)] = name
+
+    def _lay_out(self, tensor: torch.Tensor, layout: Hashable, lay_out: Callable[[Array], Weights]) -> Weights:
+        name = self._parameter_names.get(storage_key(tensor))
+        where = f"{self.where}: parameter {name!r}" if name else f"{self.where}: a static operand"
+        if self._provenance.get(tensor) != Mark.STATIC:
+            require_finite(tensor, where)
+            return lay_out(as_array(tensor))
+        return self._weights.get(tensor, layout, where, lay_out)
+
+
+@contextmanager
+def watch(
+    machine: MachineLike | Sequence[MachineLike] = "cnvlutin", baseline: MachineLike | None = None, **flags: Any
+) -> Iterator[Watcher]:
+    """Watch everything that PyTorch computes in a ``with`` block, in this thread, backward included.
+
+    Parameters
+    ----------
+    machine
+        A machine's name, a `hwmodel.Machine`, or a list of either: then `Watcher.runs` holds a run for each.
+    baseline
+        What to compare with.
+    **flags
+        As in `eventnet.simulate`: engine, values, threshold, first_layer, offchip, leading, strict, progress.
+
+    Raises
+    ------
+    EventNetError
+        In one sentence, for a name that nothing has or a program that cannot be run.
+
+    Examples
+    --------
+    >>> import torch, eventnet
+    >>> with eventnet.watch(machine="cnvlutin") as watcher:
+    ...     loss = torch.nn.Linear(8, 4)(torch.ones(1, 8)).square().mean()
+    ...     loss.backward()
+    >>> [record.op for record in watcher.run.timed_records]
+    ['matmul', 'matmul']
+    """
+    settings = settings_of("eventnet.watch", flags)
+    machines, compared = machines_of("eventnet.watch", machine), one_machine(baseline)
+    with Watcher(machines, compared, settings) as watcher:
+        yield watcher
+
+
+def settings_of(where: str, flags: dict[str, Any]) -> Settings:
+    """Make checked settings of keyword arguments."""
+    known = Settings().as_dict()
+    for name in flags:
+        if name not in known:
+            raise ParameterError(f"{where}: there is no argument {name!r}, expected one of {', '.join(sorted(known))}.")
+    settings = Settings(**flags)
+    settings.check(where)
+    return settings
+
+
+def one_machine(machine: MachineLike | None) -> Machine | None:
+    """Return a machine for a name, or the machine itself."""
+    return load(machine) if isinstance(machine, str) else machine
+
+
+def machines_of(where: str, machine: MachineLike | Sequence[MachineLike]) -> list[Machine]:
+    """Return the machines that were asked for."""
+    asked = [machine] if isinstance(machine, str | Machine) else list(machine)
+    machines = [one_machine(one) for one in asked]
+    if not machines or not all(isinstance(one, Machine) for one in machines):
+        raise ParameterError(f"{where}: machine is {machine!r}, expected a name, a hwmodel.Machine or a list of them.")
+    return cast("list[Machine]", machines)
+
+
+def _prune(tensor: torch.Tensor, threshold: float) -> tuple[torch.Tensor, int]:
+    """Return a tensor without the values of smaller magnitude than a threshold, and how many were dropped."""
+    small = (tensor.abs() < threshold) & (tensor != 0)
+    return tensor.masked_fill(small, 0), int(small.sum())
+
+
+def _device(machine: Machine | None, settings: Settings) -> Device | None:
+    return None if machine is None else Device(machine, settings.engine, settings.offchip)
+
+
+def _record(
+    form: Form,
+    product: Product,
+    place: Place,
+    pruned: int,
+    device: Device | None,
+    work: Work | None,
+    verdict: Verdict | None,
+    baseline: Device | None,
+    baseline_work: Work | None,
+    baseline_verdict: Verdict | None,
+) -> Record:
+    task = product.task
+    properties: dict[str, Any] = {
+        "name": place.name,
+        "op": form.op,
+        "part": task.part,
+        "call": place.call,
+        "convolution": task.kind == "convolution",
+        "first_layer": task.first_layer,
+        "macs": task.macs,
+        "effectual_macs": task.effectual_macs,
+        "activations": task.activation_count,
+        "events": task.events,
+        "pruned": pruned,
+        "zero_macs": task.zero_macs,
+        "verdict": verdict,
+        "baseline_verdict": baseline_verdict,
+    }
+    if work is None or device is None:
+        why = (device.cannot_map(task) or "") if device is not None else ""
+        return Record(timed=False, why=why, **properties)
+    outcome = work.outcome
+    if baseline is not None and baseline_work is not None:
+        baseline_seconds = baseline_work.ticks / baseline.machine.clock_hz
+        properties |= {
+            "baseline_ticks": baseline_work.ticks,
+            "baseline_pj": baseline_work.dynamic_pj + baseline_work.static_pj + baseline_work.offchip_pj,
+            "speedup": baseline_seconds / (work.ticks / device.machine.clock_hz) if work.ticks else None,
+        }
+    return Record(
+        **properties,
+        executed_macs=outcome.ledger.executed_macs,
+        ticks=work.ticks,
+        lanes=outcome.busy_ticks.size,
+        busy_ticks=int(outcome.busy_ticks.sum()),
+        useful_ticks=outcome.useful_ticks,
+        stall_ticks=work.stall_ticks,
+        idle_ticks=work.idle_ticks,
+        dynamic_pj=work.dynamic_pj,
+        static_pj=work.static_pj,
+        offchip_pj=work.offchip_pj,
+        onchip_bytes=work.onchip_bytes,
+        offchip_bytes=work.offchip_bytes,
+        offchip_seconds=work.offchip_seconds,
+        bound=work.bound,
+        ledger=outcome.ledger,
+    )
