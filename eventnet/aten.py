@@ -12,8 +12,27 @@ PRODUCT_TYPES = (
 
 # Draws and factories write values that come from no operand; reshapes that copy nothing are views in all but name.
 FREE = frozenset(
-    "_unsafe_view alias lift lift_fresh zero fill set_ resize normal uniform random bernoulli exponential geometric cauchy "
-    "log_normal multinomial randperm poisson".split()
+    (
+        "_unsafe_view",
+        "alias",
+        "bernoulli",
+        "cauchy",
+        "exponential",
+        "fill",
+        "geometric",
+        "lift",
+        "lift_fresh",
+        "log_normal",
+        "multinomial",
+        "normal",
+        "poisson",
+        "random",
+        "randperm",
+        "resize",
+        "set_",
+        "uniform",
+        "zero",
+    )
 )
 
 
@@ -51,9 +70,7 @@ def is_free(func: Any, tensors: list[torch.Tensor], result: Any) -> bool:
     return not any(isinstance(leaf, torch.Tensor) for leaf in tree_leaves(result))
 
 
-def named_arguments(
-    func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[dict[str, Any], torch.Tensor | None]:
+def named_arguments(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[dict[str, Any], torch.Tensor | None]:
     """Return every argument of a call by its name, defaults included, and the tensor that the call writes into."""
     arguments: dict[str, Any] = {}
     into = None

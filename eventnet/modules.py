@@ -77,7 +77,7 @@ class ModuleStack:
         place = self._stack[-1] if self._stack else Place(self._root_name, 0)
         if torch.is_grad_enabled():
             # The operator's own node already exists, so the next number is one beyond it.
-            self._forward_places[torch._C._autograd._get_sequence_nr() - 1] = place  # type: ignore[attr-defined]
+            self._forward_places[torch._C._autograd._get_sequence_nr() - 1] = place
         return place
 
     def _name_all(self, module: nn.Module, prefix: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from tqdm import tqdm
 
 
-class Bar(tqdm):  # type: ignore[type-arg]  # tqdm is not generic at run time
+class Bar(tqdm):  # type: ignore[misc]  # tqdm ships no types
     """A bar that shows up after a second, leaves nothing behind and starts no thread of its own."""
 
     monitor_interval = 0

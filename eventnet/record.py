@@ -47,6 +47,8 @@ class Record:
     bound: str = ""
     baseline_ticks: int | None = None
     baseline_pj: float | None = None
+    baseline_dynamic_pj: float | None = None
+    baseline_static_pj: float | None = None
     speedup: float | None = None
     verdict: Verdict | None = None
     baseline_verdict: Verdict | None = None

@@ -16,6 +16,36 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@dataclass(frozen=True)
+class Total:
+    """Time and energy of a whole run on one machine, off-chip transfers left out."""
+
+    machine: str
+    seconds: float
+    dynamic_j: float
+    static_j: float
+
+    @property
+    def chip_j(self) -> float:
+        """Dynamic and static energy together."""
+        return self.dynamic_j + self.static_j
+
+    @property
+    def power_w(self) -> float:
+        """Energy over time; 0 if no time passed."""
+        return self.chip_j / self.seconds if self.seconds else 0.0
+
+    @property
+    def edp_js(self) -> float:
+        """Energy times delay."""
+        return self.chip_j * self.seconds
+
+    @property
+    def ed2p_js2(self) -> float:
+        """Energy times delay squared."""
+        return self.edp_js * self.seconds
+
+
 @dataclass(eq=False)
 class Run:
     """Records of every task, the program's outputs, and totals over them.
@@ -105,19 +135,25 @@ class Run:
         return self.energy_pj * 1e-12 / self.seconds if self.ticks else 0.0
 
     @property
-    def chip_power_w(self) -> float:
-        """The chip's own energy over time, in watts; 0 if no time passed."""
-        return self.chip_pj * 1e-12 / self.seconds if self.ticks else 0.0
+    def total(self) -> "Total | None":
+        """Time, energy and their products on the machine; None without one."""
+        if self.machine is None:
+            return None
+        return Total(self.machine.name, self.seconds, self.dynamic_pj * 1e-12, self.static_pj * 1e-12)
 
     @property
-    def edp_js(self) -> float:
-        """Energy-delay product of the chip, in joule-seconds."""
-        return self.chip_pj * 1e-12 * self.seconds
+    def baseline_total(self) -> "Total | None":
+        """The same on the baseline; None without one."""
+        if self.baseline is None:
+            return None
+        dynamic_pj = sum(record.baseline_dynamic_pj or 0.0 for record in self.records)
+        static_pj = sum(record.baseline_static_pj or 0.0 for record in self.records)
+        return Total(self.baseline.name, self.baseline_seconds or 0.0, dynamic_pj * 1e-12, static_pj * 1e-12)
 
     @property
-    def ed2p_js2(self) -> float:
-        """Energy-delay-squared product of the chip, in joule-seconds squared."""
-        return self.edp_js * self.seconds
+    def remarks(self) -> tuple[str, ...]:
+        """Sentences that the machine has to say about what was booked, such as how often its encoder is too slow."""
+        return () if self.machine is None else self.machine.remarks(self.ledger)
 
     @property
     def speedup(self) -> float | None:

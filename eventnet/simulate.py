@@ -1,8 +1,10 @@
 """Run a model on one sample as modelled hardware would, and report what it took."""
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +15,11 @@ from torch.utils._pytree import tree_map
 from eventnet.agreement import Agreement
 from eventnet.difference import difference
 from eventnet.run import Run
+from eventnet.samples import Samples, run_samples
 from eventnet.settings import Settings
 from eventnet.watch import MachineLike, Watcher, machines_of, one_machine, settings_of
-from hwmodel.errors import ParameterError
+from hwmodel.errors import ParameterError, ShapeError
+from hwmodel.machine import Machine
 
 Model = nn.Module | Callable[..., Any]
 
@@ -26,6 +30,7 @@ def simulate(
     kwargs: Mapping[str, Any] | None = None,
     machine: MachineLike | Sequence[MachineLike] = "cnvlutin",
     baseline: MachineLike | None = None,
+    samples: Iterable[Any] | None = None,
     **flags: Any,
 ) -> Any:
     """Run ``model(*args, **kwargs)`` on modelled hardware, operator by operator.
@@ -43,6 +48,9 @@ def simulate(
         A machine's name, a `hwmodel.Machine`, or a list of either, which share one pass over the program.
     baseline
         What to compare with.
+    samples
+        Instead of inputs, many samples, run one after the other: each a tensor, a tuple of arguments or a dict of keyword
+        arguments. The result is then an `eventnet.samples.Samples` with mean, spread and extremes.
     engine
         ``"auto"`` or ``"event"``: see `scheduler.run`.
     values
@@ -64,7 +72,7 @@ def simulate(
     Returns
     -------
     Run
-        Or a list of them if ``machine`` is a list.
+        Or a list of them if ``machine`` is a list; or the statistics of ``samples``.
 
     Raises
     ------
@@ -81,6 +89,8 @@ def simulate(
     """
     settings = settings_of("eventnet.simulate", flags)
     machines = machines_of("eventnet.simulate", machine)
+    if samples is not None:
+        return _simulate_samples(model, args, kwargs, samples, machines, one_machine(baseline), settings)
     runs = _simulate("eventnet.simulate", model, args, dict(kwargs or {}), machines, one_machine(baseline), settings)
     return runs[0] if isinstance(machine, MachineLike) else runs
 
@@ -114,13 +124,36 @@ def verify(model: Model, *args: Any, kwargs: Mapping[str, Any] | None = None, **
     return run.agreement
 
 
+def _simulate_samples(
+    model: Model,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any] | None,
+    samples: Iterable[Any],
+    machines: Sequence[Machine],
+    baseline: Machine | None,
+    settings: Settings,
+) -> Samples:
+    where = "eventnet.simulate"
+    if args or kwargs or len(machines) != 1:
+        raise ParameterError(
+            f"{where}: samples are given together with {'other inputs' if args or kwargs else 'several machines'}, "
+            "expected samples alone and one machine. Put every input of a sample into its tuple or dict."
+        )
+    quiet = replace(settings, progress=False)
+
+    def one(sample_args: tuple[Any, ...], sample_kwargs: Mapping[str, Any]) -> Run:
+        return _simulate(where, model, sample_args, dict(sample_kwargs), machines, baseline, quiet)[0]
+
+    return run_samples(samples, one, settings.progress)
+
+
 def _simulate(
     where: str,
     model: Model,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-    machines: Sequence[Any],
-    baseline: Any,
+    machines: Sequence[Machine | None],
+    baseline: Machine | None,
     settings: Settings,
 ) -> list[Run]:
     root = model if isinstance(model, nn.Module) else None
@@ -130,9 +163,8 @@ def _simulate(
         settings.check_modules(where, [name for name, _ in root.named_modules() if name] or [type(root).__name__])
     watcher = Watcher(machines, baseline, settings, root, where)
     watcher.know_inputs((args, kwargs))
-    with _put_back(root):
-        reference = model(*_copies(args), **_copies(kwargs))
-        reference = _copies(reference)
+    with _put_back(root), _channels_explained(where):
+        reference = _copies(model(*_copies(args), **_copies(kwargs)))
     with watcher:
         outputs = model(*args, **kwargs)
     moved = difference(outputs, reference)
@@ -151,6 +183,21 @@ def _copies(nested: Any) -> Any:
         return leaf.detach().clone().requires_grad_(leaf.requires_grad)
 
     return tree_map(copy, nested)
+
+
+@contextmanager
+def _channels_explained(where: str) -> Iterator[None]:
+    """Turn PyTorch's error about the channels of a convolution into our sentence."""
+    try:
+        yield
+    except RuntimeError as error:
+        found = re.search(r"to have (\d+) channels, but got (\d+) channels", str(error))
+        if found is None:
+            raise
+        raise ShapeError(
+            f"{where}: a convolution is given {found[2]} channels, expected {found[1]}. "
+            "Give the model an input with the channels it was built for."
+        ) from None
 
 
 @contextmanager

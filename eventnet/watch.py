@@ -24,10 +24,10 @@ from eventnet import aten
 from eventnet.agreement import Verdict, judge
 from eventnet.call import Call, Form
 from eventnet.device import Device, Work
+from eventnet.macs import other_macs
 from eventnet.modules import HOOKS, ModuleStack, Place
 from eventnet.ops import forms
 from eventnet.ops.convolution import refuse_several_samples
-from eventnet.macs import other_macs
 from eventnet.product import Product
 from eventnet.progress import Bar
 from eventnet.provenance import Mark, Provenance, combine, storage_key
@@ -161,15 +161,13 @@ class Watcher:
                 self._provenance.set(leaf, mark)
         return result
 
-    def _product(
-        self, form: Form, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], place: Place
-    ) -> tuple[Any, bool]:
+    def _product(self, form: Form, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], place: Place) -> tuple[Any, bool]:
         """Compute a product from its events; return the result and whether anything was multiplied."""
         arguments, into = aten.named_arguments(func, args, kwargs)
         operands = {name: arguments[name] for name in form.operands}
         where = f"{self.where}: {form.op} in {place.name or 'the program'}"
         if form.op == "convolution" and self.settings.leading != "sequence":
-            refuse_several_samples(*operands.values(), where=where)
+            refuse_several_samples(operands[form.operands[0]], operands[form.operands[1]], where)
         static = frozenset(name for name, tensor in operands.items() if self._is_static(tensor))
         if len(static) == len(operands):  # a product of parameters: somebody has to stream
             static -= {form.operands[0]}
@@ -199,9 +197,7 @@ class Watcher:
             return aten.write(into, expected), True
         return aten.write(into, self._do(form, product, expected, place, pruned)), True
 
-    def _do(
-        self, form: Form, product: Product, expected: torch.Tensor, place: Place, pruned: int
-    ) -> torch.Tensor:
+    def _do(self, form: Form, product: Product, expected: torch.Tensor, place: Place, pruned: int) -> torch.Tensor:
         """Run a product on every machine, judge and record it; return what flows on."""
         multiply = self.settings.values == "events"
         key = storage_key(product.second)
@@ -414,6 +410,8 @@ def _record(
         properties |= {
             "baseline_ticks": baseline_work.ticks,
             "baseline_pj": baseline_work.dynamic_pj + baseline_work.static_pj + baseline_work.offchip_pj,
+            "baseline_dynamic_pj": baseline_work.dynamic_pj,
+            "baseline_static_pj": baseline_work.static_pj,
             "speedup": baseline_seconds / (work.ticks / device.machine.clock_hz) if work.ticks else None,
         }
     return Record(

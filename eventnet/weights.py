@@ -36,9 +36,7 @@ class WeightCache:
     def __init__(self) -> None:
         self._checked: dict[int, int] = {}  # storage -> version at which this run compared the checksum
 
-    def get(
-        self, tensor: torch.Tensor, layout: Hashable, where: str, lay_out: Callable[[Array], Weights]
-    ) -> Weights:
+    def get(self, tensor: torch.Tensor, layout: Hashable, where: str, lay_out: Callable[[Array], Weights]) -> Weights:
         """Return a static operand as the kernels want it.
 
         Parameters
@@ -102,7 +100,7 @@ def _version(tensor: torch.Tensor) -> int:
 
 def _checksum(tensor: torch.Tensor, where: str) -> float:
     """Weigh all values of the tensor's whole storage by their place; NaN and infinity are refused."""
-    storage = torch.empty(0, dtype=tensor.dtype).set_(tensor.untyped_storage())  # type: ignore[call-overload]
+    storage = torch.empty(0, dtype=tensor.dtype).set_(tensor.untyped_storage())
     flat = storage.float() if storage.dtype not in (torch.float32, torch.float64) else storage
     rows, rest = divmod(flat.numel(), ROW)
     places = torch.linspace(1.0, 2.0, ROW, dtype=flat.dtype)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
+from hwmodel.ledger import Ledger
 from hwmodel.parameters import check_parameters, parameter
 from hwmodel.plan import Plan
 from hwmodel.pricing import PriceTable
@@ -69,6 +70,10 @@ class Machine(ABC):
     def cannot_map(self, task: Task) -> str | None:
         """Say in one clause why this machine cannot run a task, or None if it can."""
         return None
+
+    def remarks(self, ledger: Ledger) -> tuple[str, ...]:
+        """Say in sentences what else the counts of a run tell about this machine."""
+        return ()
 
     def parameters(self) -> dict[str, Any]:
         """Return every parameter with its value."""

@@ -6,9 +6,7 @@ from typing import Any
 from hwmodel.errors import ParameterError
 
 
-def parameter(
-    default: Any, doc: str, minimum: float | None = None, choices: tuple[Any, ...] | None = None
-) -> Any:
+def parameter(default: Any, doc: str, minimum: float | None = None, choices: tuple[Any, ...] | None = None) -> Any:
     """Declare a machine's parameter: its value in the paper, what it is, and what it may be.
 
     Integers stay integers (a lane count of 2.5 is refused), a float may be given as an integer, and a flag is a bool.

@@ -82,9 +82,7 @@ class Products:
                 return
             group = row // windows
             if out is not None:
-                _add(
-                    self._values, self._weights[group], positions, operands, begin, end, first, stop, step, out[row]
-                )
+                _add(self._values, self._weights[group], positions, operands, begin, end, first, stop, step, out[row])
             if integer_out is not None:
                 _add(
                     self._integers,

@@ -6,6 +6,7 @@ A convolution in one, two or three dimensions has many windows over a feature ma
 whose operands are the whole row; a batched matrix product is a grouped one.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -140,9 +141,7 @@ class Task:
         )
 
     @staticmethod
-    def matmul(
-        activations: Operand, weights: Operand | Weights, name: str = "", two_activations: bool = False
-    ) -> "Task":
+    def matmul(activations: Operand, weights: Operand | Weights, name: str = "", two_activations: bool = False) -> "Task":
         """Make a matrix product ``activations @ weights``.
 
         Parameters
@@ -215,7 +214,7 @@ class Task:
     @property
     def windows(self) -> int:
         """Count the windows of one group."""
-        return int(np.prod(self.window_shape))
+        return math.prod(self.window_shape)
 
     @property
     def operands(self) -> int:
@@ -231,7 +230,7 @@ class Task:
     def activation_count(self) -> int:
         """Count the elements of the streamed operand, each once; of both operands if both are activations."""
         count = int(self.activations.nonzero.size)
-        return count + int(np.prod(self.weights.shape)) if self.two_activations else count
+        return count + math.prod(self.weights.shape) if self.two_activations else count
 
     @property
     def events(self) -> int:
@@ -242,7 +241,7 @@ class Task:
     @property
     def weight_bytes(self) -> int:
         """Give the size of the static operand as the hardware stores it; 0 if both operands are activations."""
-        return 0 if self.two_activations else int(np.prod(self.weights.shape)) * self.weight_bits // 8
+        return 0 if self.two_activations else math.prod(self.weights.shape) * self.weight_bits // 8
 
     @cached_property
     def uses_per_operand(self) -> NDArray[np.int64]:
@@ -256,7 +255,7 @@ class Task:
             index = [table[:, tap] for table, tap in zip(self.taps, position, strict=True)]
             seen = nonzero[np.ix_(*(one[one != PADDING] for one in index))]
             uses[position] = np.count_nonzero(seen, axis=(0, 1, 2, 3))
-        per_group = uses.reshape(int(np.prod(self.kernel_shape)), self.groups, self.group_channels).transpose(1, 0, 2)
+        per_group = uses.reshape(math.prod(self.kernel_shape), self.groups, self.group_channels).transpose(1, 0, 2)
         return np.ascontiguousarray(per_group).reshape(self.groups, self.operands)
 
     @cached_property
@@ -324,7 +323,7 @@ def matmul_activations(operand: Operand, shape: tuple[int, int, int]) -> Activat
 def convolution_weights(operand: Operand | Weights, groups: int) -> Weights:
     """Lay (F, C / groups, *kernel) out as (groups, kernel positions * channels of a group, filters of a group)."""
     filters, group_channels, *kernel = _shape(operand)
-    shape = (groups, int(np.prod(kernel)) * group_channels, filters // groups)
+    shape = (groups, math.prod(kernel) * group_channels, filters // groups)
 
     def lay_out(array: Array) -> Array:
         grouped = array.reshape(groups, filters // groups, group_channels, -1)

@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from simpy import Environment
 from simpy.events import Event, Timeout
 
 from hwmodel.errors import ParameterError
@@ -17,6 +16,7 @@ from hwmodel.ledger import Ledger
 from hwmodel.plan import EARLIEST, Block, Stage
 from scheduler.lane import Bell, Job, Lane
 from scheduler.ready import ReadyQueue
+from scheduler.ticks import TickEnvironment
 
 Adder = Callable[[int], None]
 AdderOf = Callable[[Block], Adder | None]
@@ -81,7 +81,7 @@ class Round:
 class Dispatcher:
     """Issues the rounds of all stages in one order: (tick, stage, sequence)."""
 
-    def __init__(self, env: Environment) -> None:
+    def __init__(self, env: TickEnvironment) -> None:
         self.env = env
         self.ready: ReadyQueue[StageRun] = ReadyQueue()
         self._issuing = False
@@ -111,7 +111,7 @@ class StageRun:
     """One stage while it runs: its lanes, its rounds in flight, and what it waits for."""
 
     def __init__(
-        self, env: Environment, number: int, stage: Stage, dispatcher: Dispatcher, adder_of: AdderOf, ledger: Ledger
+        self, env: TickEnvironment, number: int, stage: Stage, dispatcher: Dispatcher, adder_of: AdderOf, ledger: Ledger
     ) -> None:
         self.env = env
         self.number = number
@@ -313,12 +313,12 @@ class EndOfTick(Event):
 
     PRIORITY = 2  # SimPy's own are 0 (urgent) and 1 (normal)
 
-    def __init__(self, env: Environment, callback: Callable[[Event], None]) -> None:
+    def __init__(self, env: TickEnvironment, callback: Callable[[Event], None]) -> None:
         super().__init__(env)
         self.callbacks.append(callback)
         self._ok = True  # triggered from the start, as simpy.Timeout is
         self._value = None
-        env.schedule(self, priority=self.PRIORITY)
+        env.schedule(self, priority=self.PRIORITY)  # type: ignore[arg-type]  # any number is a priority
 
 
 class Pool:
@@ -328,7 +328,7 @@ class Pool:
     in it has, so that the match does not depend on which of them SimPy happened to resume first.
     """
 
-    def __init__(self, env: Environment) -> None:
+    def __init__(self, env: TickEnvironment) -> None:
         self.env = env
         self.lanes: list[Lane] = []
         self.jobs: ReadyQueue[tuple[int, int, Job]] = ReadyQueue()  # (copy, order, job)

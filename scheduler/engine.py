@@ -13,9 +13,10 @@ and every job that a unit serves adds its own products to the output.
 """
 
 from collections.abc import Generator
+from itertools import pairwise
+from typing import cast
 
 import numpy as np
-from simpy import Environment
 from simpy.events import Event, Timeout
 
 from hwmodel.ledger import Ledger
@@ -23,6 +24,7 @@ from hwmodel.plan import Block, Plan
 from hwmodel.products import Products
 from scheduler.dispatch import Adder, Dispatcher, StageRun
 from scheduler.outcome import Outcome
+from scheduler.ticks import TickEnvironment
 
 
 def play(plan: Plan, products: Products | None = None) -> Outcome:
@@ -42,14 +44,13 @@ def play(plan: Plan, products: Products | None = None) -> Outcome:
 
     Cost: about two bare SimPy timeouts a job.
     """
-    env = Environment()
+    env = TickEnvironment()
     process = env.process(play_process(env, plan, products))
     env.run()
-    outcome: Outcome = process.value
-    return outcome
+    return cast("Outcome", process.value)
 
 
-def play_process(env: Environment, plan: Plan, products: Products | None) -> Generator[Event, None, Outcome]:
+def play_process(env: TickEnvironment, plan: Plan, products: Products | None) -> Generator[Event, None, Outcome]:
     """Play a plan in an environment whose time is counted in ticks; the process's value is the outcome."""
     started = env.now
     ledger = Ledger()
@@ -59,15 +60,13 @@ def play_process(env: Environment, plan: Plan, products: Products | None) -> Gen
     def adder_of(block: Block) -> Adder | None:
         return None if products is None else products.adder_of(block)
 
-    stages = [
-        StageRun(env, number, stage, dispatcher, adder_of, ledger) for number, stage in enumerate(plan.stages)
-    ]
+    stages = [StageRun(env, number, stage, dispatcher, adder_of, ledger) for number, stage in enumerate(plan.stages)]
 
     def one_ended() -> None:
         if all(stage.ended for stage in stages):
             all_ended.succeed()
 
-    for before, after in zip(stages, stages[1:], strict=False):
+    for before, after in pairwise(stages):
         before.downstream, after.upstream = after, before
     for stage in stages:
         stage.on_end = one_ended

@@ -15,9 +15,7 @@ ENGINES = ("auto", "event")
 Values = Literal["events", "reference"]
 
 
-def run(
-    machine: Machine, task: Task, engine: Engine = "auto", values: Values = "events", integers: bool = False
-) -> Outcome:
+def run(machine: Machine, task: Task, engine: Engine = "auto", values: Values = "events", integers: bool = False) -> Outcome:
     """Let time pass over one task on one machine.
 
     Parameters

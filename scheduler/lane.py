@@ -4,8 +4,9 @@ from collections import deque
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
-from simpy import Environment
 from simpy.events import Event, Timeout
+
+from scheduler.ticks import TickEnvironment
 
 if TYPE_CHECKING:
     from scheduler.dispatch import Round
@@ -18,7 +19,7 @@ class Bell:
 
     __slots__ = ("env", "event", "sleepers")
 
-    def __init__(self, env: Environment) -> None:
+    def __init__(self, env: TickEnvironment) -> None:
         self.env = env
         self.event = Event(env)
         self.sleepers = 0
@@ -43,7 +44,7 @@ class Lane:
 
     __slots__ = ("bell", "busy_ticks", "closed", "env", "freed", "inbox", "index", "jobs", "parked", "waited_ticks")
 
-    def __init__(self, env: Environment, index: int, bell: Bell, freed: Callable[["Lane"], None] | None) -> None:
+    def __init__(self, env: TickEnvironment, index: int, bell: Bell, freed: Callable[["Lane"], None] | None) -> None:
         self.env = env
         self.index = index
         self.bell = bell

@@ -11,7 +11,6 @@ from eventnet.weights import as_array
 from hwmodel.errors import ShapeError
 from hwmodel.task import Task, convolution_weights
 
-
 _GEOMETRY = ("stride", "padding", "dilation")
 
 
@@ -41,7 +40,15 @@ def _product(call: Call) -> Product | None:
     return Product(
         task=task,
         multiply=lambda first, second: torch.convolution(
-            first, second, None, *geometry.values(), transposed=False, output_padding=[0] * dimensions, groups=groups
+            first,
+            second,
+            None,
+            geometry["stride"],
+            geometry["padding"],
+            geometry["dilation"],
+            False,
+            [0] * dimensions,
+            groups,
         ),
         first=activations,
         second=weight,

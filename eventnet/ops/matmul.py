@@ -27,11 +27,7 @@ def matrix_product(call: Call, first_name: str, second_name: str) -> Product:
         first, second = second.mT, first.mT
     two_activations = not call.static & {first_name, second_name}
     shape = (first.shape[0] if first.dim() == 3 else 1, *second.shape[-2:])
-    weights = (
-        as_array(second)
-        if two_activations
-        else call.lay_out(second, "matmul", partial(matmul_weights, shape=shape))
-    )
+    weights = as_array(second) if two_activations else call.lay_out(second, "matmul", partial(matmul_weights, shape=shape))
     task = Task.matmul(as_array(first), weights, name=call.place.name, two_activations=two_activations)
 
     def finish(outputs: torch.Tensor) -> torch.Tensor:

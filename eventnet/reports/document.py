@@ -12,14 +12,14 @@ import torch
 
 from eventnet.reports.frame import row
 from eventnet.reports.whole_file import write_whole
-from eventnet.run import Run
+from eventnet.run import Run, Total
 from hwmodel.machine import Machine
 
 SCHEMA_VERSION = 1
 PACKAGES = ("eventnet", "torch", "numpy", "numba", "simpy", "sortedcontainers")
 TOTALS = (
     "ticks", "seconds", "baseline_ticks", "baseline_seconds", "dynamic_pj", "static_pj", "offchip_pj", "energy_pj", "chip_pj",
-    "baseline_pj", "power_w", "chip_power_w", "edp_js", "ed2p_js2", "speedup", "speedup_conv", "macs", "zero_fraction",
+    "baseline_pj", "power_w", "speedup", "speedup_conv", "macs", "zero_fraction",
     "coverage", "unwatched",
 )  # fmt: skip
 
@@ -33,10 +33,12 @@ def document(run: Run) -> dict[str, Any]:
         "settings": dict(run.settings),
         "machine": _machine(run.machine),
         "baseline": _machine(run.baseline),
-        "totals": {name: getattr(run, name) for name in TOTALS},
+        "totals": {name: getattr(run, name) for name in TOTALS if run.machine is not None},
+        "chip": {"machine": _total(run.total), "baseline": _total(run.baseline_total)},
         "lane_ticks": dict(run.lane_ticks),
         "agreement": None if run.agreement is None else {"agrees": bool(run.agreement), "says": str(run.agreement)},
         "output_difference": None if run.difference is None else asdict(run.difference),
+        "remarks": list(run.remarks),
         "others": dict(run.others),
         "ledger": dict(run.ledger.as_dict()),
         "records": [{**row(record), "ledger": dict(record.ledger.as_dict())} for record in run.records],
@@ -46,6 +48,12 @@ def document(run: Run) -> dict[str, Any]:
 def write_json(run: Run, path: str | Path) -> None:
     """Write the document as JSON, whole or not at all. Numbers that JSON lacks (NaN, infinity) become null."""
     write_whole(path, json.dumps(_plain(document(run)), indent=1, allow_nan=False) + "\n")
+
+
+def _total(total: Total | None) -> dict[str, Any] | None:
+    if total is None:
+        return None
+    return {**asdict(total), **{name: getattr(total, name) for name in ("chip_j", "power_w", "edp_js", "ed2p_js2")}}
 
 
 def _machine(machine: Machine | None) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ def table(run: Run) -> str:
     if run.machine is None:
         return str(run.agreement)
     compared = run.baseline is not None
-    heads = ["module", "operator", "calls", "macs", "effectual", "zeros", "ticks"]
+    heads = ["module", "operator", "calls", "macs", "effectual macs", "zeros", "ticks"]
     heads += ["baseline", "speed-up"] if compared else []
     heads += ["chip energy", *(CATEGORY_HEADS[category] for category in CATEGORIES)]
     rows = [_row(records, compared) for records in grouped(run.timed_records)]
@@ -45,11 +45,13 @@ def aligned(rows: Sequence[Sequence[str]], left: int) -> list[str]:
 
 
 def quantity(value: float, unit: str) -> str:
-    """Write a value in picounits with a prefix: 1.23 uJ."""
-    for factor, prefix in ((1e12, ""), (1e9, "m"), (1e6, "u"), (1e3, "n")):
+    """Write a value with a prefix for its size: 0.00000123 J as ``1.23 uJ``."""
+    if value == 0:
+        return f"0 {unit}"
+    for factor, prefix in ((1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n")):
         if abs(value) >= factor:
             return f"{value / factor:.2f} {prefix}{unit}"
-    return f"{value:.2f} p{unit}"
+    return f"{value * 1e12:.3g} p{unit}"
 
 
 def _title(run: Run) -> str:
@@ -67,14 +69,14 @@ def _row(records: list[Record], compared: bool) -> list[str]:
         first.op + part,
         f"{len(records)}",
         f"{macs:,}",
-        f"{_share(sum(one.effectual_macs for one in records), macs)}",
+        f"{sum(one.effectual_macs for one in records):,}",
         f"{_share(sum(one.zero_macs for one in records), macs)}",
         f"{ticks:,}",
     ]
     if compared:
         baseline_ticks = sum(one.baseline_ticks or 0 for one in records)
         cells += [f"{baseline_ticks:,}", _ratio(_speedup(records))]
-    cells.append(quantity(sum(one.dynamic_pj + one.static_pj for one in records), "J"))
+    cells.append(quantity(sum(one.dynamic_pj + one.static_pj for one in records) * 1e-12, "J"))
     lane_ticks = sum(one.lanes * one.ticks for one in records)
     return cells + [_share(sum(one.lane_ticks[category] for one in records), lane_ticks) for category in CATEGORIES]
 
@@ -87,32 +89,57 @@ def _speedup(records: list[Record]) -> float | None:
 
 
 def _totals(run: Run) -> list[str]:
-    assert run.machine is not None
-    lines = []
-    if run.baseline is not None:
+    lines = [*_comparison(run), ""]
+    lines.append(f"zeros      {run.zero_fraction:.1%} of the operands of the multiplications, padding included")
+    lane_ticks = sum(run.lane_ticks.values())
+    shares = ", ".join(f"{_share(ticks, lane_ticks)} {name.replace('_', ' ')}" for name, ticks in run.lane_ticks.items())
+    lines.append(f"lane time  {shares}")
+    if run.offchip_pj:
+        loads = sum(one.offchip_bytes for one in run.records)
+        seconds = sum(one.offchip_seconds for one in run.records)
         lines.append(
-            f"speed-up      {_ratio(run.speedup)} over {run.baseline.name}, all tasks; {_ratio(run.speedup_conv)} convolutions only"
+            f"off chip   {loads:,} bytes of parameters that do not fit, {quantity(run.offchip_pj * 1e-12, 'J')}, "
+            f"{quantity(seconds, 's')} beside the chip's own time"
         )
-    lines += [
-        f"time          {run.ticks:,} ticks, {quantity(run.seconds * 1e12, 's')} at {run.machine.clock_hz / 1e6:,.0f} MHz",
-        f"chip power    {run.chip_power_w:.2f} W",
-        f"chip energy   {quantity(run.chip_pj, 'J')}: {quantity(run.dynamic_pj, 'J')} dynamic, "
-        f"{quantity(run.static_pj, 'J')} static; beside it {quantity(run.offchip_pj, 'J')} off the chip",
-        f"chip EDP      {quantity(run.edp_js * 1e12, 'Js')}",
-        f"chip ED2P     {quantity(run.ed2p_js2 * 1e12, 'Js2')}",
-        f"zeros         {run.zero_fraction:.1%} of the operands of the multiplications, padding included",
-        f"coverage      {run.coverage:.1%} of the macs took time",
-    ]
+    lines += [f"remark     {remark}" for remark in run.remarks]
+    lines.append(f"coverage   {run.coverage:.1%} of the macs took time")
     if run.others:
         listed = ", ".join(f"{name} x{count}" for name, count in run.others.items())
-        lines.append(f"other         in PyTorch, without ticks: {listed}")
+        lines.append(f"other      in PyTorch, without ticks: {listed}")
     for why in dict.fromkeys(f"{one.op} in {one.name}: {one.why}" for one in run.records if one.why):
-        lines.append(f"not mapped    {why}")
+        lines.append(f"not mapped {why}")
     if run.unwatched:
-        lines.append(f"unwatched     {run.unwatched} tensors came from outside of PyTorch's watched operators")
+        lines.append(f"unwatched  {run.unwatched} tensors that reached an operator were made by nothing that was watched")
     if run.difference is not None:
-        lines.append(f"outputs       {run.difference}")
-    lines.append("agreement     " + ("not checked" if run.agreement is None else str(run.agreement)))
+        lines.append(f"outputs    {run.difference}")
+    lines.append("agreement  " + ("not checked" if run.agreement is None else str(run.agreement)))
+    return lines
+
+
+def _comparison(run: Run) -> list[str]:
+    """Set the totals of the machine beside the baseline's, with what was gained."""
+    ours, theirs = run.total, run.baseline_total
+    assert ours is not None
+    heads = ["total", ours.machine] + ([] if theirs is None else [theirs.machine, "gain"])
+    rows = [heads]
+    for label, unit, name in (
+        ("time", "s", "seconds"),
+        ("chip power", "W", "power_w"),
+        ("chip energy", "J", "chip_j"),
+        ("  dynamic", "J", "dynamic_j"),
+        ("  static", "J", "static_j"),
+        ("chip EDP", "Js", "edp_js"),
+        ("chip ED2P", "Js2", "ed2p_js2"),
+    ):
+        mine = getattr(ours, name)
+        row = [label, quantity(mine, unit)]
+        if theirs is not None:
+            other = getattr(theirs, name)
+            row += [quantity(other, unit), _ratio(other / mine if mine else None)]
+        rows.append(row)
+    lines = aligned(rows, left=1)
+    if theirs is not None:
+        lines.append(f"speed-up {_ratio(run.speedup)} over all tasks, {_ratio(run.speedup_conv)} over convolutions")
     return lines
 
 

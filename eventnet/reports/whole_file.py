@@ -36,6 +36,16 @@ def write_whole(path: str | Path, text: str) -> None:
             Path(temporary).unlink(missing_ok=True)
 
 
+def check_writable(path: str | Path) -> None:
+    """Raise DataError now if a file could not be written later: before the work, not after it."""
+    folder = Path(path).parent
+    if not folder.is_dir() or Path(path).is_dir() or not os.access(folder, os.W_OK):
+        raise DataError(
+            f"writing {str(path)!r}: {str(folder)!r} is no folder that can be written or the path is a folder itself, "
+            "expected a file that can be written. Choose another path."
+        )
+
+
 def _umask() -> int:
     current = os.umask(0)
     os.umask(current)

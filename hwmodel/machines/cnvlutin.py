@@ -23,7 +23,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from hwmodel.ledger import Ledger
 from hwmodel.machine import ZeroPolicy
 from hwmodel.machines.dadiannao import Booking, DaDianNao
 from hwmodel.parameters import parameter
@@ -68,7 +70,15 @@ class Cnvlutin(DaDianNao):
         walk = share(task, self.lanes, self.brick)
         return self._window_plan(task, walk, self._skipping_block, drain=self._last_encoding(task, walk))
 
-    def _lane_ticks(self, task: Task, counts: LaneCounts) -> "np.ndarray[tuple[int, int], np.dtype[np.int64]]":
+    def remarks(self, ledger: Ledger) -> tuple[str, ...]:
+        """Say how often a window is over before its outputs are encoded."""
+        late, windows = ledger["encoder.late_window"], ledger["encoder.window"]
+        if not windows:
+            return ()
+        charged = "and last as long as it" if self.encoder_throttles else "which is not charged, as in the paper"
+        return (f"{late / windows:.1%} of {windows:,} skipping windows are shorter than their outputs' encoding, {charged}",)
+
+    def _lane_ticks(self, task: Task, counts: LaneCounts) -> NDArray[np.int64]:
         return (counts.events + counts.empty_bricks * self.empty_brick_ticks) * self.passes(task)
 
     def _last_encoding(self, task: Task, walk: Walk) -> int:
@@ -100,6 +110,7 @@ class Cnvlutin(DaDianNao):
             "nbout.write_word": busiest_lane * tiles * self.filters_per_unit,
             "nm.write_neuron": every_window * task.filters,
             "encoder.encode": every_window * task.filters,
+            "encoder.window": every_window,
             "encoder.late_window": (ticks.max(axis=1, initial=0) < encoding).astype(np.int64),
         }
         gaps = every_window * encoding if self.encoder_throttles else None

@@ -43,6 +43,7 @@ TABLE = chen2014.TABLE.with_prices(
         "dispatcher.send": Price(
             DISPATCHER_W / chen2014.CLOCK_HZ * 1e12 / 16, f"{SYNTHESIS}: 7.67 mW for 16 lanes", "derived", 45
         ),
+        "encoder.window": COUNT,
         "encoder.late_window": COUNT,
     },
     static={

@@ -61,30 +61,22 @@ TABLE = PriceTable(
             "nbin.write_word": Price(BUFFER_WRITE_256_PJ / WORDS, f"{CACTI}: 2 KB, 256 bits, 6.32 pJ", "run", 32, 2),
             "nbout.read_word": Price(BUFFER_READ_256_PJ / WORDS, f"{CACTI}: 2 KB, 256 bits, 4.64 pJ", "run", 32, 2),
             "nbout.write_word": Price(BUFFER_WRITE_256_PJ / WORDS, f"{CACTI}: 2 KB, 256 bits, 6.32 pJ", "run", 32, 2),
-            "nm.read_word": Price(
-                CENTRAL_READ_256_PJ / WORDS, f"{DESTINY}: 4 MB eDRAM, 256 bits, 115 pJ", "run", 32, 2
-            ),
-            "nm.write_word": Price(
-                CENTRAL_WRITE_256_PJ / WORDS, f"{DESTINY}: 4 MB eDRAM, 256 bits, 116 pJ", "run", 32, 2
-            ),
+            "nm.read_word": Price(CENTRAL_READ_256_PJ / WORDS, f"{DESTINY}: 4 MB eDRAM, 256 bits, 115 pJ", "run", 32, 2),
+            "nm.write_word": Price(CENTRAL_WRITE_256_PJ / WORDS, f"{DESTINY}: 4 MB eDRAM, 256 bits, 116 pJ", "run", 32, 2),
             "nfu.multiply": Price(multiply_pj, "dnn-sim: 0.8 pJ at 45 nm, scaled to 28 nm", "derived", NODE_NM),
             "nfu.add": Price(add_pj, "dnn-sim: 0.06 pJ at 45 nm, scaled to 28 nm", "derived", NODE_NM),
             "lane.register": Price(register_pj, f"{TABLE_VI}: what remains of a tile's power", "recalled", NODE_NM),
             "tree.broadcast_word": Price(
                 broadcast_pj, f"{TABLE_VI}: what remains of the central block's power", "recalled", NODE_NM
             ),
-            READ: Price(
-                horowitz2014.DRAM_READ_32_BIT_PJ / 4, "Horowitz, ISSCC 2014: 640 pJ for 32 bits of DRAM", "read", 45
-            ),
+            READ: Price(horowitz2014.DRAM_READ_32_BIT_PJ / 4, "Horowitz, ISSCC 2014: 640 pJ for 32 bits of DRAM", "read", 45),
         }
     ),
     static=MappingProxyType(
         {
             "tile.clock": StaticPower(tile_clock_w, f"{TABLE_VI}: clock network 0.71 W, by power", "recalled", NODE_NM),
             "tile.leakage": StaticPower(SB_LEAKAGE_W, f"{CACTI}: 2 MB eDRAM, 38.6 mW", "run", 32),
-            "central.clock": StaticPower(
-                central_clock_w, f"{TABLE_VI}: clock network 0.71 W, by power", "recalled", NODE_NM
-            ),
+            "central.clock": StaticPower(central_clock_w, f"{TABLE_VI}: clock network 0.71 W, by power", "recalled", NODE_NM),
             "central.leakage": StaticPower(CENTRAL_LEAKAGE_W, f"{CACTI}: 4 MB eDRAM, 68 mW", "run", 32),
         }
     ),

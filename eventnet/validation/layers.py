@@ -1,0 +1,60 @@
+"""The convolutions of a model as hand-made tasks, dense or with zeros placed independently."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from eventnet import models
+from hwmodel.task import Task
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A convolution or linear layer of a model, and the shape of what goes into it."""
+
+    name: str
+    module: nn.Conv2d | nn.Linear
+    input_shape: tuple[int, ...]
+    first: bool
+
+    def task(self, zero_fraction: float | None = None, generator: np.random.Generator | None = None) -> Task:
+        """Make the layer's task, dense or with a share of its multiplications' operands zero, padding included.
+
+        The zeros that padding does not already give are placed independently of each other on the neurons.
+        """
+        module = self.module
+        mask: NDArray[np.bool_] | tuple[int, ...] = self.input_shape
+        if zero_fraction is not None:
+            assert generator is not None
+            dense = self.task()
+            inside = dense.uses_per_operand.sum() / (dense.groups * dense.windows * dense.operands)
+            mask = generator.random(self.input_shape) < (1 - zero_fraction) / inside
+        if isinstance(module, nn.Linear):
+            return Task.matmul(mask, (module.in_features, module.out_features), name=self.name)
+        geometry: dict[str, Any] = {name: getattr(module, name) for name in ("stride", "padding", "dilation", "groups")}
+        return Task.convolution(mask, tuple(module.weight.shape), **geometry, first_layer=self.first, name=self.name)
+
+
+def layers(model_name: str) -> Iterator[Layer]:
+    """Yield the convolutions and linear layers of a model in the order in which they run.
+
+    Found by running the model without data, on PyTorch's meta device.
+    """
+    model = models.load(model_name).to("meta")
+    found: list[Layer] = []
+
+    def note(module: nn.Module, args: tuple[torch.Tensor, ...]) -> None:
+        assert isinstance(module, nn.Conv2d | nn.Linear)
+        found.append(Layer(names[module], module, tuple(args[0].shape[1:]), first=not found))
+
+    names = {module: name for name, module in model.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)}
+    for module in names:
+        module.register_forward_pre_hook(note)
+    with torch.no_grad():
+        model(torch.empty(models.input_shape(model_name), device="meta"))
+    return iter(found)
