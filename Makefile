@@ -20,7 +20,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 test: $(READY)
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 bench: $(READY)
 	$(BIN)/python tests/bench/run.py

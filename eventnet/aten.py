@@ -29,7 +29,7 @@ FREE = frozenset(
         "random",
         "randperm",
         "resize",
-        "set_",
+        "set",
         "uniform",
         "zero",
     )

@@ -31,20 +31,20 @@ class ModuleStack:
     Parameters
     ----------
     root
-        The model of a simulation, whose modules are named by their path in it; None to name every outermost module by
-        its class and the modules in it by their path behind that.
+        The model of a simulation, whose modules are named by their path in it. Otherwise what to call the program outside
+        of any module; every outermost module is then named by its class, and the modules in it by their path behind that.
     on_enter
         Called with each module that was not seen before, and with the arguments of outermost modules.
     """
 
-    def __init__(self, root: nn.Module | None, on_enter: Callable[[nn.Module, tuple[Any, ...]], None]) -> None:
+    def __init__(self, root: nn.Module | str, on_enter: Callable[[nn.Module, tuple[Any, ...]], None]) -> None:
         self._names: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()
         self._calls: Counter[str] = Counter()
         self._stack: list[Place] = []
         self._forward_places: dict[int, Place] = {}
         self._on_enter = on_enter
-        self._root_name = type(root).__name__ if root is not None else ""
-        if root is not None:
+        self._root_name = root if isinstance(root, str) else type(root).__name__
+        if isinstance(root, nn.Module):
             self._name_all(root, "")
 
     @property

@@ -161,7 +161,7 @@ def _simulate(
         raise ParameterError(f"{where}: model is {model!r}, expected a module or a function that computes with PyTorch.")
     if root is not None:
         settings.check_modules(where, [name for name, _ in root.named_modules() if name] or [type(root).__name__])
-    watcher = Watcher(machines, baseline, settings, root, where)
+    watcher = Watcher(machines, baseline, settings, root if root is not None else getattr(model, "__name__", ""), where)
     watcher.know_inputs((args, kwargs))
     with _put_back(root), _channels_explained(where):
         reference = _copies(model(*_copies(args), **_copies(kwargs)))
@@ -216,6 +216,7 @@ def _put_back(root: nn.Module | None) -> Iterator[None]:
                 buffer.copy_(before)
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
+        torch.clear_autocast_cache()  # its copies of the weights were made unwatched
         torch.set_rng_state(torch_state)
         random.setstate(python_state)
         np.random.set_state(numpy_state)  # noqa: NPY002

@@ -77,7 +77,7 @@ class Watcher:
         machines: Sequence[Machine | None],
         baseline: Machine | None,
         settings: Settings,
-        root: nn.Module | None = None,
+        root: nn.Module | str = "",
         where: str = "eventnet.watch",
     ) -> None:
         self.settings = settings
@@ -92,7 +92,7 @@ class Watcher:
         self._parameter_names: dict[int, str] = {}
         self._forms = forms()
         self._stack = ModuleStack(root, self._enter_module)
-        if root is not None:
+        if isinstance(root, nn.Module):
             self._know_parameters(root)
         self._bar: Any = None
         self._mode = _Mode(self)
@@ -141,7 +141,7 @@ class Watcher:
         """Take one operator call: run it, record it, and return what flows on."""
         place = self._stack.place()
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
-        marks = [self._mark(tensor, func, place) for tensor in tensors]
+        marks = [self._mark(tensor, place) for tensor in tensors]
         self._bar.set_postfix_str(place.name, refresh=False)
         self._bar.update()
         form = self._forms.get(aten.base_name(func))
@@ -249,7 +249,7 @@ class Watcher:
             run.records.append(Record(place.name, name, call=place.call, timed=False, macs=macs))
         return macs > 0
 
-    def _mark(self, tensor: torch.Tensor, func: Any, place: Place) -> Mark:
+    def _mark(self, tensor: torch.Tensor, place: Place) -> Mark:
         """Return what is known of a tensor's origin; take a parameter in, and count what came from nowhere."""
         if not aten.has_storage(tensor):
             return Mark.STREAMED
@@ -268,9 +268,9 @@ class Watcher:
                 run.unwatched += 1
             if self.settings.strict:
                 raise UnsupportedError(
-                    f"{self.where}: a tensor of shape {tuple(tensor.shape)} reaches operator {aten.base_name(func)!r} in "
-                    f"{place.name or 'the program'}, and no operator that was watched made it, expected none because "
-                    "strict=True. Make it with PyTorch in this thread, or pass it in as an argument."
+                    f"{self.where}: a tensor of shape {tuple(tensor.shape)} in {place.name or 'the program'} was made by nothing "
+                    "that is watched (numpy, a list, another thread), expected none because strict=True. Make it with PyTorch "
+                    "in this thread, or pass it in as an argument."
                 )
         self._provenance.set(tensor, mark)
         return mark

@@ -197,7 +197,7 @@ class Task:
     @property
     def group_channels(self) -> int:
         """Count the channels that one group's filters see."""
-        return self.activations.nonzero.shape[-1] // self.groups
+        return int(self.activations.nonzero.shape[-1]) // self.groups
 
     @cached_property
     def window_shape(self) -> tuple[int, int, int, int]:

@@ -1,0 +1,185 @@
+"""The command line: what it prints, and one line and exit code 2 for what it cannot do."""
+
+import json
+
+import pytest
+import torch
+from PIL import Image
+
+from eventnet.cli import machine_from, main
+
+FACTORY = """
+import torch
+def tiny():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.Conv2d(4, 4, 3))
+def with_inputs():
+    return torch.nn.Linear(4, 2), torch.ones(1, 4)
+def broken():
+    raise ValueError("no weights here")
+def nothing():
+    return 3
+def nan():
+    model = torch.nn.Linear(4, 2)
+    model.weight.data.fill_(float("nan"))
+    return model, torch.ones(1, 4)
+def several():
+    return torch.nn.Conv2d(1, 1, 3), torch.ones(2, 1, 5, 5)
+def fails():
+    def program(x):
+        raise KeyError("inside")
+    return program, torch.ones(1)
+"""
+
+
+@pytest.fixture
+def factory(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(FACTORY)
+    return str(path)
+
+
+@pytest.fixture
+def picture(tmp_path):
+    path = tmp_path / "grey.png"
+    Image.new("RGB", (40, 30), (200, 100, 50)).save(path)
+    return str(path)
+
+
+def test_run_prints_the_table_and_writes_json(factory, picture, tmp_path, capsys):
+    out = tmp_path / "run.json"
+    arguments = ["run", f"{factory}:tiny", "--baseline", "dadiannao", "--image", picture, "--size", "16", "--json", str(out)]
+    assert main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("cnvlutin against dadiannao: ")
+    assert "both exact checks hold" in printed
+    assert json.loads(out.read_text())["totals"]["coverage"] == 1.0
+
+
+def test_a_named_model_runs_on_a_photograph(capsys):
+    assert main(["run", "lenet300", "--values", "reference", "--zero-fraction", "0.5"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.endswith("note       biases are set such that 50% of each layer's operands are zero on this input\n")
+
+
+def test_a_factory_may_bring_its_inputs(factory, capsys):
+    assert main(["run", f"{factory}:with_inputs", "--machine", "cnvlutin:lanes=2,skip_fully_connected=true"]) == 0
+    assert "Linear" in capsys.readouterr().out
+
+
+def test_machine_parameters_are_read_from_the_command_line():
+    machine = machine_from("cnvlutin:lanes=32,assignment=brick,encoder_throttles=True,clock_hz=1e9")
+    assert (machine.lanes, machine.assignment, machine.encoder_throttles, machine.clock_hz) == (32, "brick", True, 1e9)
+
+
+def test_machines_and_models_are_listed(capsys):
+    assert main(["machines"]) == 0
+    assert "cnvlutin: Cnvlutin, Albericio et al., ISCA 2016" in capsys.readouterr().out
+    assert main(["models"]) == 0
+    assert "alexnet  input (1, 3, 227, 227)\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["alexnt"],
+            "eventnet.models.load: no model is called 'alexnt', expected one of alexnet, cnnm, cnns, googlenet, lenet300, lenet5, "
+            "nin, vgg19. Did you mean 'alexnet'?",
+        ),
+        (
+            ["lenet300", "--machine", "eyeris"],
+            "hwmodel.load: no machine is called 'eyeris', expected one of cnvlutin, dadiannao.",
+        ),
+        (
+            ["lenet300", "--machine", "dadiannao:lane=4"],
+            "hwmodel.load: machine 'dadiannao' has no parameter 'lane', expected one of clock_hz, filters_per_unit, lanes, "
+            "link_bytes_per_second, synapse_bytes_per_unit, units, vector_lanes. Did you mean 'lanes'?",
+        ),
+        (
+            ["lenet300", "--machine", "dadiannao:lanes"],
+            "machine 'dadiannao:lanes': 'lanes' has no value, expected parameter=value, as in dadiannao:lanes=32.",
+        ),
+        (
+            ["lenet300", "--machine", "dadiannao:lanes=0"],
+            "machine 'dadiannao': lanes is 0, expected an integer of at least 1 (neuron lanes of a tile; all tiles get the same "
+            "neurons).",
+        ),
+        (
+            ["lenet300", "--engine", "fast"],
+            "eventnet.simulate: no engine is called 'fast', expected one of auto, event.",
+        ),
+        (
+            ["lenet300", "--threshold", "-1"],
+            "eventnet.simulate: threshold is -1.0, expected a number of at least 0. Activations of smaller magnitude count as "
+            "zero, so 0 drops nothing.",
+        ),
+        (
+            ["lenet300", "--json", "/no/such/folder/run.json"],
+            "writing '/no/such/folder/run.json': '/no/such/folder' is no folder that can be written or the path is a folder "
+            "itself, expected a file that can be written. Choose another path.",
+        ),
+        (["missing.py:make"], "eventnet run: there is no file 'missing.py', expected MODEL as a name or file.py:factory."),
+        (
+            ["FACTORY:make"],
+            "eventnet run: 'FACTORY' has no function 'make', expected one of broken, fails, nan, nothing, several, tiny, "
+            "with_inputs.",
+        ),
+        (["FACTORY:broken"], "eventnet run: FACTORY:broken raises ValueError: no weights here. Mend it first."),
+        (
+            ["FACTORY:nothing"],
+            "eventnet run: FACTORY:nothing returns int, expected a module, or a pair of a module and its inputs.",
+        ),
+        (
+            ["FACTORY:tiny"],
+            "eventnet run: FACTORY:tiny makes a model without inputs, expected a picture with --image FILE, or a factory that "
+            "returns a pair of the model and its inputs.",
+        ),
+        (
+            ["FACTORY:fails"],
+            "eventnet run: FACTORY:fails raises KeyError on its input: 'inside'. Run the model by itself first, or give it "
+            "another input.",
+        ),
+        (
+            ["FACTORY:nan"],
+            "eventnet.simulate: parameter 'weight': 8 of 8 weights are NaN or infinite, expected finite ones. A zero activation "
+            "times such a weight is NaN in PyTorch and an event that is not sent here; repair the parameter first.",
+        ),
+        (
+            ["FACTORY:several"],
+            "eventnet.simulate: convolution in Conv2d: a convolution is given 2 samples at once, expected 1. Run them one after "
+            'the other with simulate(model, samples=...), or say leading="sequence" if they are frames or crops of one sample.',
+        ),
+    ],
+)
+def test_bad_input_gets_one_line_and_exit_code_2(arguments, message, factory, capsys):
+    given = [argument.replace("FACTORY", factory) for argument in arguments]
+    assert main(["run", *given]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.splitlines()[-1] == f"eventnet: {message.replace('FACTORY', factory)}"
+    assert captured.out == ""
+
+
+def test_a_file_that_is_no_picture_is_refused(tmp_path, capsys):
+    path = tmp_path / "text.png"
+    path.write_text("not a picture")
+    assert main(["run", "lenet300", "--image", str(path)]) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith("eventnet: eventnet.models.image: ")
+    assert str(path) in printed
+    assert len(printed.splitlines()) == 1
+
+
+def test_an_interrupt_ends_quietly(monkeypatch, capsys):
+    def interrupt(*arguments, **keywords):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("eventnet.cli.simulate", interrupt)
+    assert main(["run", "lenet300"]) == 130
+    assert capsys.readouterr().err == "eventnet: interrupted\n"
+
+
+def test_grad_mode_is_left_as_it_was(factory):
+    assert torch.is_grad_enabled()
+    main(["run", f"{factory}:with_inputs"])
+    assert torch.is_grad_enabled()

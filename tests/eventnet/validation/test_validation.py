@@ -1,0 +1,88 @@
+"""The figures of the papers are recomputed, and follow the machine."""
+
+import pytest
+
+import hwmodel
+from eventnet import validation
+from eventnet.cli import main
+from eventnet.validation import Row, cnvlutin, dadiannao
+from eventnet.validation.layers import layers
+from scheduler import run
+
+TOY = 4
+
+
+def named(**changes):
+    return lambda name: hwmodel.load(name, **changes.get(name, {}))
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return list(validation.rows())
+
+
+def test_every_figure_lies_in_its_band(rows):
+    outside = [row for row in rows if not row.holds]
+    assert outside == []
+    assert len(rows) == 12
+
+
+def test_the_figures_are_those_of_the_papers(rows):
+    published = {(row.machine, row.figure.split(":")[0]): row.published for row in rows}
+    assert published["cnvlutin", "nin"] == 1.282
+    assert published["dadiannao", "vgg19"] == 6_874_112
+    assert {row.sure for row in rows} == {"read", "computed", "digitised", "recalled"}
+
+
+@pytest.mark.parametrize(("network", "ticks"), [("googlenet", None), ("cnnm", None)])
+def test_the_equation_holds_for_the_networks_without_a_published_figure(network, ticks):
+    machine = hwmodel.load("dadiannao")
+    expected = found = 0
+    for layer in layers(network):
+        task = layer.task()
+        if task.kind != "convolution":
+            continue
+        channels, size = layer.module.in_channels // layer.module.groups, layer.module.kernel_size[0]
+        operands = -(-channels * size**2 // 16) if layer.first else size**2 * -(-channels // 16)
+        expected += task.groups * task.windows * operands * -(-task.filters // 256)
+        found += run(machine, task).ticks
+    assert found == expected > 0
+
+
+def test_ours_moves_with_the_machine():
+    toy = list(cnvlutin.rows(named(cnvlutin={"units": 1, "lanes": 8})))[:TOY]
+    assert [row.ours for row in toy] == [3, 2, 48, -48]  # the toy brings its own sizes
+    assert cnvlutin.independent_speedup(
+        hwmodel.load("cnvlutin", assignment="brick"), hwmodel.load("dadiannao"), "nin", 0.37
+    ) == pytest.approx(1.04, abs=0.1)
+    assert dadiannao.active_power_w(hwmodel.load("dadiannao", clock_hz=303e6)) < 0.6 * dadiannao.NODE_W
+
+
+def test_halving_the_active_tiles_lowers_the_power():
+    machine = hwmodel.load("dadiannao")
+    full, half = (dadiannao.active_power_w(machine, filters) for filters in (256, 128))
+    assert machine.static_w() < half < 0.75 * full
+
+
+def test_a_row_outside_its_band_fails_the_command_unless_it_is_provisional(monkeypatch, capsys):
+    def rows_of(*found):
+        monkeypatch.setattr(validation, "rows", lambda changed: iter(found))
+        return main(["validate"])
+
+    good = Row("m", "ticks", 100, 101, 0.02, "paper", "read")
+    off = Row("m", "ticks", 100, 105, 0.02, "paper", "read")
+    recalled = Row("m", "power", 100, 105, 0.02, "paper", "recalled")
+    assert rows_of(good, recalled) == 0
+    assert "no (provisional)" in capsys.readouterr().out
+    assert rows_of(good, off) == 1
+    assert capsys.readouterr().out.splitlines()[-1].split() == [
+        "m",
+        "ticks",
+        "100",
+        "105",
+        "+5.00%",
+        "2%",
+        "NO",
+        "read",
+        "paper",
+    ]
