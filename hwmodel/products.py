@@ -17,6 +17,9 @@ from hwmodel.walk import interleaved
 from hwmodel.windows import lane_events, window_ranges
 
 
+_Sums = tuple[Array, Array, Array]  # flat activations, weights, and where their products are added
+
+
 class Products:
     """The outputs of one run of a task, as its jobs add to them.
 
@@ -45,17 +48,18 @@ class Products:
         self.blocks: Array | None = None
         self.integer_blocks: NDArray[np.int32] | None = None
         self.added = np.zeros(rows, dtype=np.int64)
+        self._sums: _Sums | None = None
+        self._integer_sums: _Sums | None = None
         if values:
             assert task.activations.values is not None
             assert task.weights.values is not None
             kind = np.result_type(task.activations.values, task.weights.values)
             self.blocks = np.zeros((rows, task.filters), dtype=kind)
-            self._values = task.activations.values.reshape(-1).astype(kind, copy=False)
-            self._weights = task.weights.values.astype(kind, copy=False)
+            flat = task.activations.values.reshape(-1).astype(kind, copy=False)
+            self._sums = flat, task.weights.values.astype(kind, copy=False), self.blocks
         if integers:
             self.integer_blocks = np.zeros((rows, task.filters), dtype=np.int32)
-            self._integers = task.activations.integers.reshape(-1)
-            self._integer_weights = task.weights.integers
+            self._integer_sums = task.activations.integers.reshape(-1), task.weights.integers, self.integer_blocks
 
     @staticmethod
     def possible(task: Task) -> bool:
@@ -71,32 +75,21 @@ class Products:
 
     def adder(self, events: Events) -> Callable[[int], None]:
         """Return a function that adds the products of one job."""
-        pointers, positions, operands, rows = events.pointers, events.positions, events.operands, events.output_block
-        first, stop, step = events.filters.indices(self.task.filters)
+        positions, operands = events.positions, events.operands
+        pointers: list[int] = events.pointers.tolist()
+        rows: list[int] = events.output_block.tolist()
+        filters = events.filters.indices(self.task.filters)
+        products_per_event = len(range(*filters))
         windows = max(1, self.task.windows)
-        added, out, integer_out = self.added, self.blocks, self.integer_blocks
+        added = self.added
+        sums = [side for side in (self._sums, self._integer_sums) if side is not None]
 
         def add(job: int) -> None:
             begin, end, row = pointers[job], pointers[job + 1], rows[job]
-            if begin == end:
-                return
-            group = row // windows
-            if out is not None:
-                _add(self._values, self._weights[group], positions, operands, begin, end, first, stop, step, out[row])
-            if integer_out is not None:
-                _add(
-                    self._integers,
-                    self._integer_weights[group],
-                    positions,
-                    operands,
-                    begin,
-                    end,
-                    first,
-                    stop,
-                    step,
-                    integer_out[row],
-                )
-            added[row] += (end - begin) * len(range(first, stop, step))
+            if begin < end:
+                for values, weights, out in sums:
+                    _add(values, weights, positions, operands, begin, end, row // windows, row, filters, out)
+                added[row] += (end - begin) * products_per_event
 
         return add
 
@@ -133,6 +126,25 @@ def multiply_all(task: Task, integers: bool = False) -> Products:
 
 
 @compiled
+def _add_interleaved(
+    values: Array,
+    weights: Array,
+    positions: NDArray[np.int64],
+    operands: NDArray[np.int64],
+    begin: int,
+    end: int,
+    filters: tuple[int, int, int],
+    sums: Array,
+) -> None:
+    first, stop, step = filters
+    for event in range(begin, end):
+        value = values[positions[event]]
+        synapses = weights[operands[event]]
+        for one in range(first, stop, step):
+            sums[one] += value * synapses[one]
+
+
+@compiled
 def _add(
     values: Array,
     weights: Array,
@@ -140,20 +152,18 @@ def _add(
     operands: NDArray[np.int64],
     begin: int,
     end: int,
-    first: int,
-    stop: int,
-    step: int,
+    group: int,
+    row: int,
+    filters: tuple[int, int, int],
     out: Array,
 ) -> None:
-    if step == 1:
-        for event in range(begin, end):
-            value = values[positions[event]]
-            row = weights[operands[event]]
-            for one in range(first, stop):
-                out[one] += value * row[one]
-    else:
-        for event in range(begin, end):
-            value = values[positions[event]]
-            row = weights[operands[event]]
-            for one in range(first, stop, step):
-                out[one] += value * row[one]
+    first, stop, step = filters
+    if step != 1:
+        _add_interleaved(values, weights[group], positions, operands, begin, end, filters, out[row])
+        return
+    sums = out[row][first:stop]
+    for event in range(begin, end):
+        value = values[positions[event]]
+        synapses = weights[group, operands[event]][first:stop]
+        for one in range(sums.size):  # contiguous and counted from zero: the compiler uses vector instructions
+            sums[one] += value * synapses[one]
