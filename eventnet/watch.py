@@ -32,6 +32,7 @@ from eventnet.product import Product
 from eventnet.progress import Bar
 from eventnet.provenance import Mark, Provenance, combine, storage_key
 from eventnet.record import Record
+from eventnet.recording import record_of
 from eventnet.run import Run
 from eventnet.settings import Settings
 from eventnet.weights import WeightCache, as_array, require_finite
@@ -231,7 +232,7 @@ class Watcher:
             baseline_work, baseline_verdict = one(self._baseline)
         for run, (device, work, verdict) in zip(self.runs, works, strict=True):
             run.records.append(
-                _record(form, product, place, pruned, device, work, verdict, self._baseline, baseline_work, baseline_verdict)
+                record_of(form, product, place, pruned, device, work, verdict, self._baseline, baseline_work, baseline_verdict)
             )
         self._ticks += self.run.records[-1].ticks
         return expected if flows_on is None else flows_on
@@ -268,9 +269,9 @@ class Watcher:
                 run.unwatched += 1
             if self.settings.strict:
                 raise UnsupportedError(
-                    f"{self.where}: a tensor of shape {tuple(tensor.shape)} in {place.name or 'the program'} was made by nothing "
-                    "that is watched (numpy, a list, another thread), expected none because strict=True. Make it with PyTorch "
-                    "in this thread, or pass it in as an argument."
+                    f"{self.where}: a tensor of shape {tuple(tensor.shape)} in {place.name or 'the program'} was made by "
+                    "nothing that is watched (numpy, a list, another thread), expected none because strict=True. Make it with "
+                    "PyTorch in this thread, or pass it in as an argument."
                 )
         self._provenance.set(tensor, mark)
         return mark
@@ -370,65 +371,3 @@ def _prune(tensor: torch.Tensor, threshold: float) -> tuple[torch.Tensor, int]:
 
 def _device(machine: Machine | None, settings: Settings) -> Device | None:
     return None if machine is None else Device(machine, settings.engine, settings.offchip)
-
-
-def _record(
-    form: Form,
-    product: Product,
-    place: Place,
-    pruned: int,
-    device: Device | None,
-    work: Work | None,
-    verdict: Verdict | None,
-    baseline: Device | None,
-    baseline_work: Work | None,
-    baseline_verdict: Verdict | None,
-) -> Record:
-    task = product.task
-    properties: dict[str, Any] = {
-        "name": place.name,
-        "op": form.op,
-        "part": task.part,
-        "call": place.call,
-        "convolution": task.kind == "convolution",
-        "first_layer": task.first_layer,
-        "macs": task.macs,
-        "effectual_macs": task.effectual_macs,
-        "activations": task.activation_count,
-        "events": task.events,
-        "pruned": pruned,
-        "zero_macs": task.zero_macs,
-        "verdict": verdict,
-        "baseline_verdict": baseline_verdict,
-    }
-    if work is None or device is None:
-        why = (device.cannot_map(task) or "") if device is not None else ""
-        return Record(timed=False, why=why, **properties)
-    outcome = work.outcome
-    if baseline is not None and baseline_work is not None:
-        baseline_seconds = baseline_work.ticks / baseline.machine.clock_hz
-        properties |= {
-            "baseline_ticks": baseline_work.ticks,
-            "baseline_pj": baseline_work.dynamic_pj + baseline_work.static_pj + baseline_work.offchip_pj,
-            "baseline_dynamic_pj": baseline_work.dynamic_pj,
-            "baseline_static_pj": baseline_work.static_pj,
-            "speedup": baseline_seconds / (work.ticks / device.machine.clock_hz) if work.ticks else None,
-        }
-    return Record(
-        **properties,
-        executed_macs=outcome.ledger.executed_macs,
-        ticks=work.ticks,
-        lanes=outcome.busy_ticks.size,
-        busy_ticks=int(outcome.busy_ticks.sum()),
-        useful_ticks=outcome.useful_ticks,
-        stall_ticks=work.stall_ticks,
-        idle_ticks=work.idle_ticks,
-        dynamic_pj=work.dynamic_pj,
-        static_pj=work.static_pj,
-        offchip_pj=work.offchip_pj,
-        onchip_bytes=work.onchip_bytes,
-        offchip_bytes=work.offchip_bytes,
-        offchip_seconds=work.offchip_seconds,
-        bound=work.bound,
-        ledger=outcome.ledger,
-    )

@@ -16,7 +16,6 @@ from hwmodel.task import Task
 from hwmodel.walk import interleaved
 from hwmodel.windows import lane_events, window_ranges
 
-
 _Sums = tuple[Array, Array, Array]  # flat activations, weights, and where their products are added
 
 

@@ -22,12 +22,12 @@ OPERANDS_PER_RANGE = 1 << 21
 class LaneCounts:
     """What each lane finds in each window of a range; every array int64 (windows of the range, lanes).
 
-    ``events`` counts nonzero operands, ``bricks_read`` bricks that are not padding throughout, ``empty_bricks`` bricks
-    without an event, padding included.
+    ``events`` counts nonzero operands, ``operands_read`` those that are not padding, ``empty_bricks`` bricks without an
+    event, padding included.
     """
 
     events: NDArray[np.int64]
-    bricks_read: NDArray[np.int64]
+    operands_read: NDArray[np.int64]
     empty_bricks: NDArray[np.int64]
 
 
@@ -54,7 +54,7 @@ def count_lanes(task: Task, walk: Walk, group: int, first: int, stop: int) -> La
         walk.brick_pointers,
         walk.lane_pointers,
         counts.events,
-        counts.bricks_read,
+        counts.operands_read,
         counts.empty_bricks,
     )
     return counts
@@ -106,22 +106,19 @@ def _count(
     brick_pointers: NDArray[np.int64],
     lane_pointers: NDArray[np.int64],
     events: NDArray[np.int64],
-    bricks_read: NDArray[np.int64],
+    operands_read: NDArray[np.int64],
     empty_bricks: NDArray[np.int64],
 ) -> None:
     for window in range(origins.shape[0]):
         for lane in range(lane_pointers.size - 1):
             for brick in range(lane_pointers[lane], lane_pointers[lane + 1]):
                 found = 0
-                read = False
                 for step in range(brick_pointers[brick], brick_pointers[brick + 1]):
                     origin = origins[window, tap[step]]
                     if origin >= 0:
-                        read = True
+                        operands_read[window, lane] += 1
                         found += nonzero[origin + channel[step]]
                 events[window, lane] += found
-                if read:
-                    bricks_read[window, lane] += 1
                 if found == 0:
                     empty_bricks[window, lane] += 1
 

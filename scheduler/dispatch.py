@@ -14,7 +14,8 @@ from simpy.events import Event, Timeout
 from hwmodel.errors import ParameterError
 from hwmodel.ledger import Ledger
 from hwmodel.plan import EARLIEST, Block, Stage
-from scheduler.lane import Bell, Job, Lane
+from scheduler.lane import Bell, Lane
+from scheduler.pool import Pool
 from scheduler.ready import ReadyQueue
 from scheduler.ticks import TickEnvironment
 
@@ -306,86 +307,3 @@ class StageRun:
         self.dispatcher.ready.check()
         if self.pool is not None:
             self.pool.check()
-
-
-class EndOfTick(Event):
-    """An event that comes after everything else of the current tick, as SimPy orders by time and then priority."""
-
-    PRIORITY = 2  # SimPy's own are 0 (urgent) and 1 (normal)
-
-    def __init__(self, env: TickEnvironment, callback: Callable[[Event], None]) -> None:
-        super().__init__(env)
-        self.callbacks.append(callback)
-        self._ok = True  # triggered from the start, as simpy.Timeout is
-        self._value = None
-        env.schedule(self, priority=self.PRIORITY)  # type: ignore[arg-type]  # any number is a priority
-
-
-class Pool:
-    """Jobs that take the copy free first, the lowest index on a tie, and jobs that name a copy among them.
-
-    Jobs are taken in the order of their rounds. They are matched at the end of a tick, when every copy that becomes free
-    in it has, so that the match does not depend on which of them SimPy happened to resume first.
-    """
-
-    def __init__(self, env: TickEnvironment) -> None:
-        self.env = env
-        self.lanes: list[Lane] = []
-        self.jobs: ReadyQueue[tuple[int, int, Job]] = ReadyQueue()  # (copy, order, job)
-        self.free: ReadyQueue[Lane] = ReadyQueue()
-        self._added = 0
-        self._matching = False
-
-    def add(self, copy: int, job: Job) -> None:
-        """Take a job that may start now."""
-        self.jobs.push(self._added, 0, (copy, self._added, job))
-        self._added += 1
-        self._match_later()
-
-    def freed(self, lane: Lane) -> None:
-        """Take a copy that has just finished its job."""
-        self.free.push(self.env.now, lane.index, lane)
-        while lane.parked:
-            copy, order, job = lane.parked.popleft()
-            self.jobs.push(order, 0, (copy, order, job))
-        self._match_later()
-
-    def _match_later(self) -> None:
-        if not self._matching and self.jobs and self.free:
-            self._matching = True
-            EndOfTick(self.env, self._match)
-
-    def _match(self, _event: Event) -> None:
-        while self.jobs and self.free:
-            copy, order, job = self.jobs.pop()
-            if copy == EARLIEST:
-                lane = self.free.pop()
-            else:
-                lane = self.lanes[copy]
-                if lane not in self.free.items():
-                    lane.parked.append((copy, order, job))
-                    continue
-                self.free.remove(lane)
-            self._start(lane, job)
-        self._matching = False
-
-    def _start(self, lane: Lane, job: Job) -> None:
-        number, ticks, round_ = job
-        if ticks:
-            lane.inbox.append(job)
-            lane.bell.ring()
-            return
-        # A job of no ticks ends in the tick it starts in, so its copy is free again for the very next match.
-        if round_.to_start:
-            round_.job_started()
-        lane.jobs += 1
-        round_.finish(number)
-        self.free.push(self.env.now, lane.index, lane)
-
-    def check(self) -> None:
-        """Assert that no copy is free twice and no free copy has work."""
-        self.jobs.check()
-        self.free.check()
-        free = self.free.items()
-        assert len({lane.index for lane in free}) == len(free)
-        assert not any(lane.inbox for lane in free)

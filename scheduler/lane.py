@@ -60,18 +60,20 @@ class Lane:
         """Serve jobs until the lane is closed and its inbox is empty."""
         env, inbox, bell, freed = self.env, self.inbox, self.bell, self.freed
         take = inbox.popleft
+        now = env.now
         while True:
             while not inbox:
                 if self.closed:
                     return
-                asleep_since = env.now
                 bell.sleepers += 1
                 yield bell.event
-                self.waited_ticks += env.now - asleep_since
+                asleep_since, now = now, env.now
+                self.waited_ticks += now - asleep_since
             job, ticks, round_ = take()
             if round_.to_start:
                 round_.job_started()
             yield Timeout(env, ticks)
+            now += ticks
             self.busy_ticks += ticks
             self.jobs += 1
             round_.finish(job)

@@ -103,7 +103,7 @@ class Cnvlutin(DaDianNao):
             "nbin.write_neuron": counts.events * min(self.units, tiles),
             "tree.broadcast_neuron": counts.events,
             "dispatcher.send": counts.events,
-            "nm.read_neuron": counts.bricks_read * self.brick,
+            "nm.read_neuron": counts.operands_read,
         }
         round_actions = {
             "nbout.read_word": busiest_lane * tiles * self.filters_per_unit,
