@@ -95,8 +95,8 @@ class Block:
     def check(self, copies: int) -> None:
         """Raise ParameterError unless the arrays fit each other, times are not negative and copies exist."""
         where = "hwmodel.Block"
-        steps = np.diff(self.round_pointers)
-        if self.round_pointers[0] != 0 or self.round_pointers[-1] != self.jobs or (steps < 0).any():
+        pointers = self.round_pointers
+        if not pointers.size or pointers[0] != 0 or pointers[-1] != self.jobs or (np.diff(pointers) < 0).any():
             raise ParameterError(f"{where}: round_pointers do not divide {self.jobs} jobs into rounds.")
         if (self.copy < EARLIEST).any() or (self.copy >= copies).any():
             raise ParameterError(f"{where}: a job names a copy outside 0 to {copies - 1}, and it is not EARLIEST.")

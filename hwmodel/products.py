@@ -118,8 +118,9 @@ def multiply_all(task: Task, integers: bool = False) -> Products:
     walk = interleaved(task, lanes=1, packed=True)
     for group in range(task.groups):
         for first, stop in window_ranges(task):
-            add = products.adder(lane_events(task, walk, group, first, stop))
-            for job in range(stop - first):
+            events = lane_events(task, walk, group, first, stop)
+            add = products.adder(events)
+            for job in range(events.output_block.size):
                 add(job)
     return products
 

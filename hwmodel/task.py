@@ -169,7 +169,12 @@ class Task:
             )
         batch, rows, length = (1,) * (3 - len(a_shape)) + a_shape
         w_batch, w_length, columns = (1,) * (3 - len(w_shape)) + w_shape
-        if length != w_length or batch != w_batch:
+        if batch != w_batch:
+            raise ShapeError(
+                f"{where}: operands of shape {a_shape} and {w_shape} are batches of {batch} and {w_batch} matrices, expected "
+                "as many in both. Repeat the shorter one."
+            )
+        if length != w_length:
             raise ShapeError(
                 f"{where}: operands of shape {a_shape} and {w_shape} do not multiply, expected {w_shape[-2]} columns in "
                 "the first, as the second has rows. Transpose a weight that is stored as (outputs, inputs)."
@@ -197,7 +202,7 @@ class Task:
     @property
     def group_channels(self) -> int:
         """Count the channels that one group's filters see."""
-        return int(self.activations.nonzero.shape[-1]) // self.groups
+        return int(self.activations.nonzero.shape[-1]) // max(1, self.groups)
 
     @cached_property
     def window_shape(self) -> tuple[int, int, int, int]:
@@ -278,6 +283,8 @@ class Task:
         """
         nonzero = self.activations.nonzero
         counts = nonzero.reshape(*nonzero.shape[:4], self.groups, self.group_channels).sum(axis=-1, dtype=np.int64)
+        if not counts.size:
+            return np.zeros(self.groups * self.windows, dtype=np.int64)
         for axis, table in enumerate(self.taps):
             padded = np.concatenate([counts, np.zeros_like(counts.take([0], axis=axis))], axis=axis)
             counts = sum(padded.take(table[:, tap], axis=axis) for tap in range(table.shape[1]))  # PADDING is the last
@@ -379,6 +386,11 @@ def _activations(operand: Operand, lay_out: _LayOut) -> Activations:
 
 def _weights(operand: Operand | Weights, shape: tuple[int, int, int], lay_out: _LayOut) -> Weights:
     if isinstance(operand, Weights):
+        if operand.shape != shape:
+            raise ShapeError(
+                f"hwmodel.Task: weights were laid out as {operand.shape} (groups, operands, filters), expected {shape}. "
+                "Lay them out for this task."
+            )
         return operand
     if not isinstance(operand, np.ndarray):
         return Weights(shape, None, None, _shape(operand))
@@ -400,7 +412,7 @@ def _check_integer(where: str, what: str, value: object, minimum: int) -> int:
 
 
 def _per_dimension(where: str, what: str, value: Pair, dimensions: int, minimum: int) -> tuple[int, ...]:
-    if isinstance(value, int | np.integer):
+    if not isinstance(value, Sequence):
         return (_check_integer(where, what, value, minimum),) * dimensions
     if len(value) != dimensions:
         raise ShapeError(f"{where}: {what} has {len(value)} entries, expected one for each of {dimensions} dimensions.")

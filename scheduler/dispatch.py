@@ -139,14 +139,15 @@ class StageRun:
 
         self.useful_ticks = 0
         self.jobs = 0
-        self.last_finish = 0  # the tick of the last finished job
+        self.started = env.now
+        self.last_finish: int | None = None  # the tick of the last finished job
         self.ended = False
         self.issued = 0  # rounds
         self.finished = 0  # rounds of which every job is finished, and of all rounds before
         self.last_issue = 0
         self._offered = False
         self._in_flight: deque[Round] = deque()
-        self._finish_ticks: list[int] = []  # of finished rounds; a prefix is dropped unless a later stage reads it
+        self._finish_ticks: list[int | None] = []  # of finished rounds; a prefix is dropped unless a later stage reads it
         self._finish_base = 0
         self._start_ticks: dict[int, int] = {}
         self._blocks: Iterator[Block] = iter(stage.blocks())
@@ -154,11 +155,10 @@ class StageRun:
         self._next = 0  # the next round's number in its block
 
     def begin(self) -> None:
-        """Start the lanes and prepare the first round."""
+        """Start the lanes and open the first block; `prepare` then offers the first round."""
         for lane in self.lanes:
             self.env.process(lane.lane_process())
         self._advance()
-        self.prepare()
 
     def _advance(self) -> None:
         """Open the next block that has rounds, if the current one has been issued whole."""
@@ -189,14 +189,14 @@ class StageRun:
                 self.on_end()
             return
         number = self.issued
-        tick = self.last_issue if number else self.stage.first_issue
+        tick = self.last_issue if number else self.started + self.stage.first_issue
         if number and work.gaps is not None:
             tick += work.gaps[self._next]
         freed = number - self.stage.depth
         if freed >= 0:
             if self.finished <= freed:
                 return
-            tick = max(tick, self.finish_tick(freed) + self.stage.release)
+            tick = max(tick, self._after(freed, self.stage.release))
         if self.upstream is not None:
             need = number if work.need is None else work.need[self._next]
             if self.upstream.finished <= need:
@@ -206,7 +206,7 @@ class StageRun:
                         f"expected at most {self.upstream.finished - 1}, its last."
                     )
                 return
-            tick = max(tick, self.upstream.finish_tick(need) + self.stage.hop)
+            tick = max(tick, self.upstream._after(need, self.stage.hop))
         if self.downstream is not None and self.downstream.stage.slots is not None:
             left = number - self.downstream.stage.slots
             if left >= 0:
@@ -282,9 +282,10 @@ class StageRun:
             if empty and self.upstream is not None:
                 self.upstream.prepare()
 
-    def finish_tick(self, number: int) -> int:
-        """Return when the last job of a round and of all before it finished."""
-        return self._finish_ticks[number - self._finish_base]
+    def _after(self, number: int, delay: int) -> int:
+        """Return the tick a delay after the last job of a round and of all before it; the start if there was no job."""
+        finish = self._finish_ticks[number - self._finish_base] if number >= 0 else None
+        return self.started if finish is None else finish + delay
 
     def _forget(self) -> None:
         """Drop finish ticks that nobody will ask for again, a thousand at a time."""

@@ -19,6 +19,7 @@ from typing import cast
 import numpy as np
 from simpy.events import Event, Timeout
 
+from hwmodel.errors import ParameterError
 from hwmodel.ledger import Ledger
 from hwmodel.plan import Block, Plan
 from hwmodel.products import Products
@@ -47,6 +48,11 @@ def play(plan: Plan, products: Products | None = None) -> Outcome:
     env = TickEnvironment()
     process = env.process(play_process(env, plan, products))
     env.run()
+    if not process.triggered:
+        raise ParameterError(
+            "scheduler.play: nothing more can happen, and a stage still waits to issue a round, expected every round to become "
+            "ready. Check what the rounds of its stages need, and their slots."
+        )
     return cast("Outcome", process.value)
 
 
@@ -72,6 +78,8 @@ def play_process(env: TickEnvironment, plan: Plan, products: Products | None) ->
         stage.on_end = one_ended
     for stage in stages:
         stage.begin()
+    for stage in stages:
+        stage.prepare()
     yield all_ended
     if any(stage.jobs for stage in stages):
         yield Timeout(env, plan.drain)

@@ -34,11 +34,13 @@ def run(machine: Machine, task: Task, engine: Engine = "auto", values: Values = 
     Raises
     ------
     UnknownNameError
-        If there is no such engine.
+        If there is no such engine, or no such kind of values.
     UnsupportedError
         If the machine cannot map the task.
     """
     check_engine(engine, "scheduler.run")
+    if values not in ("events", "reference"):
+        raise UnknownNameError(f"scheduler.run: values is {values!r}, {expected_one_of(values, ('events', 'reference'))}")
     reason = machine.cannot_map(task)
     if reason is not None:
         raise UnsupportedError(

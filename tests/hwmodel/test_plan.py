@@ -1,0 +1,124 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hwmodel import EARLIEST, Block, ParameterError, Plan, Stage, Unit
+from hwmodel.plan import Events
+
+
+def two_rounds() -> Block:
+    """Make a round of two jobs and one of one."""
+    return Block(
+        round_pointers=np.array([0, 2, 3]),
+        copy=np.array([0, 1, EARLIEST]),
+        ticks=np.array([4, 5, 6]),
+        useful_ticks=np.array([0, 5, 1]),
+        actions={"a.read": np.array([1, 2, 3])},
+        round_actions={"b.read": np.array([1, 2])},
+        gaps=np.array([0, 3]),
+        need=np.array([0, 0]),
+    )
+
+
+def stage(**changes) -> Stage:
+    return Stage(Unit("lane", 2), lambda: [two_rounds()], **changes)
+
+
+def test_a_block_counts_its_rounds_and_jobs():
+    block = two_rounds()
+    assert (block.rounds, block.jobs) == (2, 3)
+    block.check(copies=2)
+
+
+def test_a_block_may_be_empty_and_its_rounds_may_be():
+    nothing = np.zeros(0, dtype=np.int64)
+    for pointers in ([0], [0, 0], [0, 0, 0]):
+        block = Block(np.array(pointers), nothing, nothing, nothing)
+        block.check(copies=1)
+        assert block.rounds == len(pointers) - 1
+
+
+def test_events_are_made_when_first_asked_for_and_only_then():
+    made = []
+    nothing = np.zeros(0, dtype=np.int64)
+
+    def events() -> Events:
+        made.append("made")
+        return Events(np.array([0]), nothing, nothing, nothing)
+
+    block = replace(two_rounds(), events=events)
+    assert made == []
+    assert block.carried is block.carried
+    assert made == ["made"]
+    assert two_rounds().carried is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"round_pointers": [1, 2, 3]}, "round_pointers do not divide 3 jobs into rounds."),
+        ({"round_pointers": [0, 2, 4]}, "round_pointers do not divide 3 jobs into rounds."),
+        ({"round_pointers": [0, 4, 3]}, "round_pointers do not divide 3 jobs into rounds."),
+        ({"round_pointers": []}, "round_pointers do not divide 3 jobs into rounds."),
+        ({"copy": [0, 1, 2]}, "a job names a copy outside 0 to 1, and it is not EARLIEST."),
+        ({"copy": [0, 1, -2]}, "a job names a copy outside 0 to 1, and it is not EARLIEST."),
+        ({"ticks": [4, 5, -1], "useful_ticks": [0, 0, -1]}, "a job has negative ticks, or more useful ticks than ticks."),
+        ({"useful_ticks": [5, 5, 1]}, "a job has negative ticks, or more useful ticks than ticks."),
+        ({"useful_ticks": [-1, 5, 1]}, "a job has negative ticks, or more useful ticks than ticks."),
+        ({"copy": [0, 1]}, "copy has shape (2,), expected (3,)."),
+        ({"actions": {"a.read": [1, 2]}}, "a.read has shape (2,), expected (3,)."),
+        ({"round_actions": {"b.read": [1, 2, 3]}}, "b.read has shape (3,), expected (2,)."),
+        ({"gaps": [0]}, "gaps has shape (1,), expected (2,)."),
+        ({"need": [0, 1, 2]}, "need has shape (3,), expected (2,)."),
+        ({"gaps": [0, -1]}, "a gap is negative, expected ticks to pass forwards."),
+    ],
+)
+def test_a_block_that_contradicts_itself_is_refused(changes, message):
+    arrays = {
+        name: {action: np.array(counts) for action, counts in value.items()}
+        if isinstance(value, dict)
+        else np.array(value, dtype=np.int64)
+        for name, value in changes.items()
+    }
+    with pytest.raises(ParameterError) as error:
+        replace(two_rounds(), **arrays).check(copies=2)
+    assert str(error.value) == f"hwmodel.Block: {message}"
+
+
+def test_a_unit_has_copies():
+    with pytest.raises(ParameterError) as error:
+        Unit("lane", 0)
+    assert str(error.value) == "hwmodel.Unit 'lane': 0 copies, expected at least 1."
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "least"),
+    [("depth", 0, 1), ("first_issue", -1, 0), ("latency", -1, 0), ("release", -2, 0), ("hop", -1, 0)],
+)
+def test_a_stages_numbers_are_checked(name, value, least):
+    with pytest.raises(ParameterError) as error:
+        stage(**{name: value})
+    assert str(error.value) == f"hwmodel.Stage: {name} is {value}, expected at least {least}."
+
+
+def test_a_stage_has_slots_or_no_limit():
+    assert stage(slots=1).slots == 1
+    assert stage().slots is None
+    with pytest.raises(ParameterError) as error:
+        stage(slots=0)
+    assert str(error.value) == "hwmodel.Stage: slots is 0, expected at least 1 or None for no limit."
+
+
+@pytest.mark.parametrize("arguments", [{"stages": ()}, {"stages": (stage(),), "drain": -1}])
+def test_a_plan_has_a_stage_and_no_negative_drain(arguments):
+    with pytest.raises(ParameterError) as error:
+        Plan(**arguments)
+    assert str(error.value) == "hwmodel.Plan: expected at least one stage and a drain that is not negative."
+
+
+def test_a_plan_counts_all_copies_and_yields_all_blocks():
+    plan = Plan((stage(), stage()))
+    assert plan.copies == 4
+    assert [block.jobs for block in plan.blocks()] == [3, 3]
+    assert [block.jobs for block in plan.blocks()] == [3, 3]
