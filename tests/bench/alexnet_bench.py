@@ -23,9 +23,7 @@ def measure() -> list[str]:
             for values in ("events", "reference"):
 
                 def run(model=model, values=values) -> None:
-                    eventnet.simulate(
-                        model, photograph, baseline="dadiannao", engine="event", values=values, progress=False
-                    )
+                    eventnet.simulate(model, photograph, baseline="dadiannao", engine="event", values=values, progress=False)
 
                 measured = pairs(run, lambda model=model: model(photograph), repeats=5)
                 rows.append(f"| {what} | {values} | {median_of(measured, 0):.2f} | {median_ratio(measured):.0f} |")

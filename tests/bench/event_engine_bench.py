@@ -31,7 +31,10 @@ def measure() -> list[str]:
     generator = np.random.default_rng(0)
     tasks = [layer.task(None if layer.first else 0.44, generator) for layer in layers("alexnet")]
     tasks = [task for task in tasks if task.kind == "convolution"]
-    rows = ["| machine | layers | jobs | us a job | us a bare timeout | jobs a timeout | planning |", "|---|---|---|---|---|---|---|"]
+    rows = [
+        "| machine | layers | jobs | us a job | us a bare timeout | jobs a timeout | planning |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for name in ("cnvlutin", "dadiannao"):
         machine = hwmodel.load(name)
         jobs = sum(scheduler.run(machine, task, values="reference").jobs for task in tasks)

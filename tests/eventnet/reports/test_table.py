@@ -40,8 +40,42 @@ def test_the_table_has_a_row_for_each_operator_and_the_totals():
     lines = str(run).splitlines()
     assert lines[0].startswith("cnvlutin against dadiannao: ")
     assert [line.split() for line in lines[2:6]][2:] == [
-        ["conv", "convolution", "1", "1,000", "400", "50.0%", "100", "150", "1.500", "3.00", "uJ", "62.5%", "12.5%", "25.0%", "0.0%", "0.0%"],
-        ["fc", "matmul", "1", "1,000", "0", "50.0%", "100", "150", "1.500", "3.00", "uJ", "0.0%", "0.0%", "0.0%", "0.0%", "100.0%"],
+        [
+            "conv",
+            "convolution",
+            "1",
+            "1,000",
+            "400",
+            "50.0%",
+            "100",
+            "150",
+            "1.500",
+            "3.00",
+            "uJ",
+            "62.5%",
+            "12.5%",
+            "25.0%",
+            "0.0%",
+            "0.0%",
+        ],
+        [
+            "fc",
+            "matmul",
+            "1",
+            "1,000",
+            "0",
+            "50.0%",
+            "100",
+            "150",
+            "1.500",
+            "3.00",
+            "uJ",
+            "0.0%",
+            "0.0%",
+            "0.0%",
+            "0.0%",
+            "100.0%",
+        ],
     ]
     text = str(run)
     totals = {line.rsplit(maxsplit=5)[0]: line.split()[-5:] for line in lines[9:16]}
