@@ -124,7 +124,7 @@ def error_ratio(product: Product, actual: torch.Tensor, expected: torch.Tensor) 
         return 0.0 if torch.equal(actual, expected) else float("inf")
     if not expected.numel():
         return 0.0
-    terms = product.task.operands + 1  # and what is added to the product
+    terms = product.task.terms + 1  # and what is added to the product
     rounding = terms * ACCUMULATOR_ROUNDOFF.get(expected.dtype, FLOAT32_ROUNDOFF)
     gamma = rounding / (1 - rounding)
     bound = 2 * gamma * product.magnitude() + RESULT_ROUNDOFF.get(expected.dtype, 0.0) * expected.abs().double()
@@ -140,6 +140,6 @@ def integers_equal(product: Product, products: Products) -> bool:
     assert sums is not None
     task = product.task
     exact = torch.float32 if task.operands * LARGEST_PRODUCT < EXACT_IN_FLOAT32 else torch.float64
-    first = torch.from_numpy(np.ascontiguousarray(task.given_activations(task.activations.integers))).to(exact)
-    second = torch.from_numpy(np.ascontiguousarray(task.given_weights(task.weights.integers))).to(exact)
+    first = torch.from_numpy(np.ascontiguousarray(task.layout.give_activations(task.activations.integers))).to(exact)
+    second = torch.from_numpy(np.ascontiguousarray(task.layout.give_weights(task.weights.integers))).to(exact)
     return bool(np.array_equal(product.multiply(first, second).numpy(), sums))

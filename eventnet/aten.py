@@ -62,12 +62,17 @@ def can_multiply(func: Any, tensors: list[torch.Tensor]) -> bool:
 
 def is_free(func: Any, tensors: list[torch.Tensor], result: Any) -> bool:
     """Tell whether an operator costs nothing: views, factories, random draws, and questions that give no tensor."""
-    name = base_name(func)
-    if name in FREE or name.endswith("_like") or name.startswith("new_") or not tensors:
+    if base_name(func) in FREE or is_factory(func) or not tensors:
         return True
     if any(one.alias_info is not None and not one.alias_info.is_write for one in func._schema.returns):
         return True
     return not any(isinstance(leaf, torch.Tensor) for leaf in tree_leaves(result))
+
+
+def is_factory(func: Any) -> bool:
+    """Tell whether an operator makes a tensor after the shape of another one, whose values it does not read."""
+    name = base_name(func)
+    return name.endswith("_like") or name.startswith("new_")
 
 
 def named_arguments(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[dict[str, Any], torch.Tensor | None]:
@@ -86,12 +91,13 @@ def named_arguments(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 
 def functional(func: Any) -> Any:
     """Return the variant of an operator that writes into none of its arguments."""
-    if not func._schema.is_mutable:
+    packet = getattr(torch.ops.aten, base_name(func), None)
+    if not func._schema.is_mutable or packet is None or "default" not in packet.overloads():
         return func
-    return getattr(torch.ops.aten, base_name(func)).default
+    return packet.default
 
 
-def write(into: torch.Tensor | None, result: torch.Tensor) -> torch.Tensor:
+def write(into: torch.Tensor | None, result: Any) -> Any:
     """Return the result, written into the argument that an in-place or out= call hands back."""
     if into is None:
         return result

@@ -50,12 +50,13 @@ class Form:
     aten
         The aten operators it takes, without the marks of their in-place and out= variants.
     operands
-        The names of the two arguments that are multiplied.
-    product
-        Makes the product of a call; None if this call has no event form (it then runs as ``other``).
+        The names of the arguments that are multiplied; if all of them are static, the first is taken as streamed.
+    products
+        Makes the products of a call, each under the number of the result that it gives (0 if there is one result). Results
+        without a product are PyTorch's. No products at all: this call has no event form and runs as ``other``.
     """
 
     op: str
     aten: tuple[str, ...]
-    operands: tuple[str, str]
-    product: Callable[[Call], Product | None]
+    operands: tuple[str, ...]
+    products: Callable[[Call], dict[int, Product]]

@@ -42,7 +42,8 @@ def difference(outputs: Any, reference: Any) -> Difference:
             continue
         if not theirs.is_floating_point() and not theirs.is_complex():
             integers_equal = integers_equal and torch.equal(ours, theirs)
-        ours, theirs = ours.detach().double(), theirs.detach().double()
+        wide = torch.complex128 if theirs.is_complex() else torch.float64
+        ours, theirs = ours.detach().to(wide), theirs.detach().to(wide)
         apart = torch.where((ours == theirs) | (ours.isnan() & theirs.isnan()), 0.0, (ours - theirs).abs())
         moved = max(moved, float(apart.max()))
         largest = max(largest, float(theirs.abs().max()))

@@ -16,6 +16,7 @@ class Mark(IntFlag):
 
     CONSTANT = 0
     STATIC = 1  # a parameter or buffer, or computed only from such
+    PARAMETER = 16  # a parameter or buffer itself
     STREAMED = 2  # changes with the sample
     INPUT = 4  # computed from the program's inputs
     PRODUCT = 8  # a multiply-accumulate operator lies between the inputs and this
@@ -49,7 +50,7 @@ class Provenance:
         """Mark a tensor's storage; a parameter or buffer stays static whatever is written into it."""
         key = storage_key(tensor)
         found = self._marks.get(key)
-        if found is not None and found[1] & Mark.STATIC:
+        if found is not None and found[1] & Mark.PARAMETER:
             return
         reference = StorageWeakRef(tensor.untyped_storage()) if found is None else found[0]
         self._marks[key] = (reference, mark)

@@ -4,7 +4,7 @@ A dispatch mode sees every aten operator, forward and backward. Products are com
 machines, and what flows on is the event-driven result; everything else PyTorch computes.
 
     watch / simulate
-      _Mode.__torch_dispatch__        composite operators come again as their parts
+      _Mode.__torch_dispatch__        composite and fused operators come again as their parts
       Watcher.operator                one operator
         Form.product                  the operator as a task            (eventnet/ops)
         Device.do                     its time and energy, its products (eventnet/device.py, scheduler)
@@ -26,7 +26,7 @@ from eventnet.call import Call, Form
 from eventnet.device import Device, Work
 from eventnet.macs import other_macs
 from eventnet.modules import HOOKS, ModuleStack, Place
-from eventnet.ops import forms
+from eventnet.ops import forms, rewrites
 from eventnet.ops.convolution import refuse_several_samples
 from eventnet.product import Product
 from eventnet.progress import Bar
@@ -37,7 +37,7 @@ from eventnet.run import Run
 from eventnet.settings import Settings
 from eventnet.weights import WeightCache, as_array, require_finite
 from hwmodel.catalogue import load
-from hwmodel.errors import ParameterError, UnsupportedError
+from hwmodel.errors import ParameterError, UnsupportedError, ValuesError
 from hwmodel.machine import Machine
 from hwmodel.operands import Array, Weights
 from hwmodel.products import multiply_all
@@ -51,6 +51,7 @@ class _Mode(TorchDispatchMode):
     def __init__(self, watcher: "Watcher") -> None:
         super().__init__()
         self._watcher = watcher
+        self._rewrites = rewrites()
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -61,6 +62,13 @@ class _Mode(TorchDispatchMode):
                 decomposed = func.decompose(*args, **kwargs)
             if decomposed is not NotImplemented:
                 return decomposed
+        rewrite = self._rewrites.get(aten.base_name(func))
+        if rewrite is not None and func._overloadname == "default":
+            arguments, _ = aten.named_arguments(func, args, kwargs)
+            with self:
+                parts = rewrite(**arguments)
+            if parts is not NotImplemented:
+                return parts
         return self._watcher.operator(func, args, kwargs)
 
 
@@ -152,7 +160,7 @@ class Watcher:
             result, multiplied = func(*args, **kwargs), False
             if not aten.is_free(func, tensors, result):
                 multiplied = self._other(func, args, kwargs, result, place)
-        mark = combine(marks)
+        mark = Mark.CONSTANT if aten.is_factory(func) else combine(marks)
         if not tensors and torch.Tag.nondeterministic_seeded in func.tags:
             mark = Mark.STREAMED
         if multiplied and mark & Mark.STREAMED:
@@ -163,23 +171,28 @@ class Watcher:
         return result
 
     def _product(self, form: Form, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], place: Place) -> tuple[Any, bool]:
-        """Compute a product from its events; return the result and whether anything was multiplied."""
+        """Compute a call's products from their events; return the result and whether anything was multiplied."""
         arguments, into = aten.named_arguments(func, args, kwargs)
         operands = {name: arguments[name] for name in form.operands}
+        streamed = operands[form.operands[0]]
         where = f"{self.where}: {form.op} in {place.name or 'the program'}"
-        if form.op == "convolution" and self.settings.leading != "sequence":
-            refuse_several_samples(operands[form.operands[0]], operands[form.operands[1]], where)
+        backward = torch._C._current_autograd_node() is not None
+        if form.op == "convolution" and not backward and self.settings.leading != "sequence":
+            refuse_several_samples(streamed, arguments["weight"], where)
         static = frozenset(name for name, tensor in operands.items() if self._is_static(tensor))
         if len(static) == len(operands):  # a product of parameters: somebody has to stream
             static -= {form.operands[0]}
-        threshold = self.settings.threshold_of(place.name)
+        threshold = 0.0 if backward else self.settings.threshold_of(place.name)
         pruned = 0
         for name in operands:
             if threshold and name not in static:
                 arguments[name], dropped = _prune(arguments[name], threshold)
                 pruned += dropped
-        backward = torch._C._current_autograd_node() is not None
-        seen_first = form.op == "convolution" and not backward and self._is_input(operands[form.operands[0]])
+        seen_first = form.op == "convolution" and not backward and self._is_input(streamed)
+        expected = aten.functional(func)(**arguments)
+        results = list(expected) if isinstance(expected, tuple) else [expected]
+        if not all(tensor.numel() for tensor in (*operands.values(), results[0]) if tensor is not None):
+            return aten.write(into, expected), False  # no work
         call = Call(
             arguments=arguments,
             place=place,
@@ -187,16 +200,15 @@ class Watcher:
             first_layer=form.op == "convolution" and self.settings.is_first(place.name, seen_first),
             lay_out=self._lay_out,
         )
-        if not static and self.settings.values == "events":
-            require_finite(arguments[form.operands[1]], f"{where}, operand {form.operands[1]!r}")
-        expected = aten.functional(func)(**arguments)
-        if not expected.numel() or not all(arguments[name].numel() for name in operands):
-            return aten.write(into, expected), False  # no work
-        product = form.product(call)
-        if product is None:
+        try:
+            products = form.products(call)
+        except ValuesError as error:
+            raise ValuesError(f"{where}: {str(error).partition(': ')[2]}" if "hwmodel" in str(error) else str(error)) from None
+        if not products:
             self._other(func, args, kwargs, expected, place)
-            return aten.write(into, expected), True
-        return aten.write(into, self._do(form, product, expected, place, pruned)), True
+        for number, product in products.items():
+            results[number] = self._do(form, product, results[number], place, pruned)
+        return aten.write(into, tuple(results) if isinstance(expected, tuple) else results[0]), True
 
     def _do(self, form: Form, product: Product, expected: torch.Tensor, place: Place, pruned: int) -> torch.Tensor:
         """Run a product on every machine, judge and record it; return what flows on."""
@@ -258,7 +270,7 @@ class Watcher:
         if mark is not None:
             return mark
         if isinstance(tensor, nn.Parameter):
-            mark = Mark.STATIC
+            mark = Mark.STATIC | Mark.PARAMETER
         elif tensor.dim() == 0:
             mark = Mark.CONSTANT  # a number of the program that PyTorch wrapped
         elif not self._stack.inside and torch._C._current_autograd_node() is None:
@@ -291,13 +303,13 @@ class Watcher:
         for kind in (module.named_parameters, module.named_buffers):
             for name, tensor in kind():
                 if aten.has_storage(tensor) and self._provenance.get(tensor) is None:
-                    self._provenance.set(tensor, Mark.STATIC)
+                    self._provenance.set(tensor, Mark.STATIC | Mark.PARAMETER)
                     self._parameter_names[storage_key(tensor)] = name
 
     def _lay_out(self, tensor: torch.Tensor, layout: Hashable, lay_out: Callable[[Array], Weights]) -> Weights:
         name = self._parameter_names.get(storage_key(tensor))
         where = f"{self.where}: parameter {name!r}" if name else f"{self.where}: a static operand"
-        if self._provenance.get(tensor) != Mark.STATIC:
+        if not self._is_static(tensor):
             require_finite(tensor, where)
             return lay_out(as_array(tensor))
         return self._weights.get(tensor, layout, where, lay_out)

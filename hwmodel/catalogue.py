@@ -22,7 +22,7 @@ def machines() -> dict[str, str]:
     return {name: machine.paper for name, machine in sorted(_machines().items())}
 
 
-def load(name: str, **parameters: Any) -> Machine:
+def load(name: str, /, **parameters: Any) -> Machine:
     """Make a machine by name, with any of its parameters changed.
 
     Raises

@@ -41,13 +41,11 @@ class Activations:
     """The streamed operand, channels innermost.
 
     ``nonzero`` is uint8 and ``values`` (or None) a number array, both of shape (frames, depth, height, width, channels);
-    a dimension that the operator lacks has size one. A NaN is an event, a negative zero is not. ``given_shape`` is the
-    shape that the caller gave.
+    a dimension that the operator lacks has size one. A NaN is an event, a negative zero is not.
     """
 
     nonzero: NDArray[np.uint8]
     values: Array | None
-    given_shape: tuple[int, ...]
 
     @cached_property
     def events(self) -> int:

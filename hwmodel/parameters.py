@@ -1,6 +1,8 @@
 """Parameters of machines: each a checked field of a frozen dataclass, with its own words."""
 
+import math
 from dataclasses import field, fields
+from numbers import Integral, Real
 from typing import Any
 
 from hwmodel.errors import ParameterError
@@ -28,8 +30,8 @@ def check_parameters(machine: Any, where: str) -> None:
             if not isinstance(value, bool):
                 raise ParameterError(f"{where}: {one.name} is {value!r}, expected True or False ({one.metadata['doc']}).")
         else:
-            kind, word = (int, "an integer") if isinstance(one.default, int) else ((int, float), "a number")
-            if isinstance(value, bool) or not isinstance(value, kind) or not value >= minimum:
+            kind, word = (Integral, "an integer") if isinstance(one.default, int) else (Real, "a finite number")
+            if isinstance(value, bool) or not isinstance(value, kind) or not minimum <= value < math.inf:
                 raise ParameterError(
                     f"{where}: {one.name} is {value!r}, expected {word} of at least {minimum} ({one.metadata['doc']})."
                 )

@@ -95,21 +95,12 @@ class Products:
     @property
     def outputs(self) -> Array | None:
         """Return the sums of the values in the shape that the task's caller expects; None without values."""
-        return None if self.blocks is None else self.arrange(self.blocks)
+        return None if self.blocks is None else self.task.layout.give_outputs(self.blocks)
 
     @property
     def integer_outputs(self) -> Array | None:
         """Return the sums of the small integers in the caller's shape; None if they were not asked for."""
-        return None if self.integer_blocks is None else self.arrange(self.integer_blocks)
-
-    def arrange(self, blocks: Array) -> Array:
-        """Bring (groups * windows, filters) into the shape that the task's caller expects."""
-        task = self.task
-        if task.kind == "matmul":
-            return blocks.reshape(task.output_shape)
-        frames, depth, height, width = task.window_shape
-        spread = blocks.reshape(task.groups, frames, depth, height, width, task.filters)
-        return np.ascontiguousarray(spread.transpose(1, 0, 5, 2, 3, 4)).reshape(task.output_shape)
+        return None if self.integer_blocks is None else self.task.layout.give_outputs(self.integer_blocks)
 
 
 def multiply_all(task: Task, integers: bool = False) -> Products:

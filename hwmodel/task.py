@@ -7,7 +7,7 @@ whose operands are the whole row; a batched matrix product is a grouped one.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -16,14 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwmodel.errors import ParameterError, ShapeError, ValuesError
+from hwmodel.layout import PADDING, ConvolutionLayout, Layout, MatmulLayout, Taps, TransposedLayout, WeightGradientLayout
 from hwmodel.operands import Activations, Array, Weights, as_values
 
 Operand = Array | Sequence[int]
-_LayOut = Callable[[Array], Array]
 Pair = int | Sequence[int]
 Kind = Literal["convolution", "matmul"]
-
-PADDING = -1  # a tap that reads outside the feature map
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +35,9 @@ class Task:
     activations, weights
         The operands; see `Activations` and `Weights` for their shapes.
     taps
-        Four int64 arrays, one for each of frames, depth, height and width, of shape (output size, kernel size): the
-        input position that an output position reads at a kernel position, or `PADDING`.
-    output_shape
-        The shape of `Products.outputs` as the caller sees it.
+        For frames, depth, height and width: the input position that an output position reads at a kernel position.
+    layout
+        How the caller's arrays lie in this.
     first_layer
         True when the operands are the program's inputs (Cnvlutin runs such a convolution as DaDianNao does).
     two_activations
@@ -52,8 +49,8 @@ class Task:
     kind: Kind
     activations: Activations
     weights: Weights
-    taps: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
-    output_shape: tuple[int, ...]
+    taps: Taps
+    layout: Layout
     name: str = ""
     part: str = "forward"
     first_layer: bool = False
@@ -129,12 +126,13 @@ class Task:
         taps = [_convolution_taps(where, *one) for one in zip(space, kernel, steps, pads, spreads, strict=True)]
         out_space = tuple(len(table) for table in taps)
         lead: tuple[int, ...] = (frames,) if with_frames else ()
+        layout = ConvolutionLayout(_shape(activations), _shape(weights), (*lead, filters, *out_space), groups)
         return Task(
             kind="convolution",
-            activations=convolution_activations(activations, dimensions, with_frames),
-            weights=convolution_weights(weights, groups),
+            activations=_activations(activations, layout),
+            weights=_weights(weights, layout),
             taps=all_taps(frames, taps),
-            output_shape=(*lead, filters, *out_space),
+            layout=layout,
             name=name,
             first_layer=first_layer,
             two_activations=two_activations,
@@ -179,15 +177,146 @@ class Task:
                 f"{where}: operands of shape {a_shape} and {w_shape} do not multiply, expected {w_shape[-2]} columns in "
                 "the first, as the second has rows. Transpose a weight that is stored as (outputs, inputs)."
             )
+        layout = MatmulLayout(a_shape, w_shape, (*a_shape[:-1], columns), batch)
         return Task(
             kind="matmul",
-            activations=matmul_activations(activations, (batch, rows, length)),
-            weights=matmul_weights(weights, (batch, length, columns)),
-            taps=all_taps(1, [_whole(1), np.arange(rows, dtype=np.int64)[:, None]]),
-            output_shape=(*a_shape[:-1], columns),
+            activations=_activations(activations, layout),
+            weights=_weights(weights, layout),
+            taps=all_taps(1, [_whole(rows)]),
+            layout=layout,
             name=name,
             two_activations=two_activations,
         )
+
+    @staticmethod
+    def transposed_convolution(
+        activations: Operand,
+        weights: Operand | Weights,
+        stride: Pair = 1,
+        padding: Pair = 0,
+        output_padding: Pair = 0,
+        dilation: Pair = 1,
+        groups: int = 1,
+        name: str = "",
+        two_activations: bool = False,
+        part: str = "forward",
+    ) -> "Task":
+        """Make a transposed convolution, which is also the gradient of a convolution's input.
+
+        A window is one input position: it meets every kernel position of every filter, and no zeros are inserted.
+
+        Parameters
+        ----------
+        activations
+            (C, *spatial) or (frames, C, *spatial): an array of numbers, a boolean mask, or a shape.
+        weights
+            (C, F / groups, *kernel): the same choices, or what `transposed_weights` made of them before.
+        stride, padding, output_padding, dilation, groups, name, two_activations
+            As in `convolution`; ``output_padding`` adds that many positions at the far end of the output.
+        part
+            Which part of an operator call this is.
+
+        Raises
+        ------
+        ShapeError
+            If the shapes do not fit each other.
+        ParameterError
+            If a number is out of range.
+        """
+        where = f"Task.transposed_convolution {name!r}" if name else "Task.transposed_convolution"
+        a_shape, w_shape = _shape(activations), _shape(weights)
+        dimensions = len(w_shape) - 2
+        with_frames = len(a_shape) == dimensions + 2
+        frames, channels, *space = a_shape if with_frames else (1, *a_shape)
+        _check_integer(where, "groups", groups, minimum=1)
+        if len(space) != dimensions or channels != w_shape[0] or channels % groups:
+            raise ShapeError(
+                f"{where}: activations of shape {a_shape} and weights of shape {w_shape} do not fit with {groups} groups, "
+                "expected ([frames,] C, *spatial) and (C, F / groups, *kernel)."
+            )
+        steps = _per_dimension(where, "stride", stride, dimensions, minimum=1)
+        pads = _per_dimension(where, "padding", padding, dimensions, minimum=0)
+        more = _per_dimension(where, "output_padding", output_padding, dimensions, minimum=0)
+        spreads = _per_dimension(where, "dilation", dilation, dimensions, minimum=1)
+        targets = [_targets(where, *one) for one in zip(space, w_shape[2:], steps, pads, more, spreads, strict=True)]
+        lead: tuple[int, ...] = (frames,) if with_frames else ()
+        layout = TransposedLayout(
+            a_shape,
+            w_shape,
+            (*lead, w_shape[1] * groups, *(size for size, _ in targets)),
+            groups,
+            all_taps(frames, [table for _, table in targets]),
+        )
+        return Task(
+            kind="convolution",
+            activations=_activations(activations, layout),
+            weights=_weights(weights, layout),
+            taps=all_taps(frames, [_whole(size) for size in space]),
+            layout=layout,
+            name=name,
+            part=part,
+            two_activations=two_activations,
+        )
+
+    @staticmethod
+    def weight_gradient(
+        activations: Operand,
+        gradient: Operand,
+        kernel: Sequence[int],
+        stride: Pair = 1,
+        padding: Pair = 0,
+        dilation: Pair = 1,
+        groups: int = 1,
+        name: str = "",
+    ) -> "Task":
+        """Make the gradient of a convolution's weights: a product of its input and its output's gradient.
+
+        Parameters
+        ----------
+        activations
+            (1, C, *spatial): what the convolution read.
+        gradient
+            (1, F, *output): the gradient of what it gave; a zero in either is skipped.
+        kernel
+            Sizes of the kernel.
+        stride, padding, dilation, groups, name
+            Those of the convolution.
+
+        Raises
+        ------
+        ShapeError
+            If the gradient is not as large as the convolution's output, or there are several samples.
+        """
+        where = f"Task.weight_gradient {name!r}" if name else "Task.weight_gradient"
+        dimensions = len(kernel)
+        a_shape, g_shape = _shape(activations), _shape(gradient)
+        steps = _per_dimension(where, "stride", stride, dimensions, minimum=1)
+        pads = _per_dimension(where, "padding", padding, dimensions, minimum=0)
+        spreads = _per_dimension(where, "dilation", dilation, dimensions, minimum=1)
+        taps = [_convolution_taps(where, *one) for one in zip(a_shape[2:], kernel, steps, pads, spreads, strict=True)]
+        if a_shape[0] != 1 or g_shape[0] != 1 or g_shape[2:] != tuple(len(table) for table in taps):
+            raise ShapeError(
+                f"{where}: a gradient of shape {g_shape} does not fit an input of shape {a_shape} and a kernel of "
+                f"{tuple(kernel)}, expected (1, filters, {', '.join(str(len(table)) for table in taps)})."
+            )
+        channels = a_shape[1] // groups
+        layout = WeightGradientLayout(a_shape, g_shape, (g_shape[1], channels, *kernel), groups)
+        return Task(
+            kind="convolution",
+            activations=_activations(activations, layout),
+            weights=_weights(gradient, layout),
+            taps=all_taps(channels, [table.T for table in taps]),
+            layout=layout,
+            name=name,
+            part="weight_gradient",
+            two_activations=True,
+        )
+
+    @property
+    def terms(self) -> int:
+        """Count the products that an element of the output can be the sum of, at most."""
+        sent = math.prod(self.layout.weights_shape[2:]) if isinstance(self.layout, TransposedLayout) else 1
+        return self.operands * sent
 
     @property
     def groups(self) -> int:
@@ -290,63 +419,25 @@ class Task:
             counts = sum(padded.take(table[:, tap], axis=axis) for tap in range(table.shape[1]))  # PADDING is the last
         return np.asarray(np.moveaxis(counts, -1, 0).reshape(-1) * self.filters, dtype=np.int64)
 
-    def given_activations(self, laid_out: Array) -> Array:
-        """Bring an array that is laid out as ``activations`` is back into the shape that the caller gave."""
-        shape = self.activations.given_shape
-        if self.kind == "convolution":
-            return np.moveaxis(laid_out, -1, 1).reshape(shape)
-        return laid_out.reshape(-1, self.groups, self.operands).transpose(1, 0, 2).reshape(shape)
 
-    def given_weights(self, laid_out: Array) -> Array:
-        """Bring an array that is laid out as ``weights`` is back into the shape that the caller gave."""
-        shape = self.weights.given_shape
-        if self.kind == "convolution":
-            spread = laid_out.reshape(self.groups, -1, self.group_channels, self.filters)
-            return spread.transpose(0, 3, 2, 1).reshape(shape)
-        return laid_out.reshape(shape)
-
-
-def convolution_activations(operand: Operand, dimensions: int, with_frames: bool) -> Activations:
-    """Lay a convolution's streamed operand out as (frames, depth, height, width, channels)."""
-
-    def lay_out(array: Array) -> Array:
-        batched = array if with_frames else array[None]
-        spread = batched.reshape(*batched.shape[:2], *(1,) * (3 - dimensions), *batched.shape[2:])
-        return np.ascontiguousarray(np.moveaxis(spread, 1, -1))
-
-    return _activations(operand, lay_out)
-
-
-def matmul_activations(operand: Operand, shape: tuple[int, int, int]) -> Activations:
-    """Lay (B, M, K) out as one line of M positions with B * K channels, a group for each of the B products."""
-    batch, rows, length = shape
-
-    def lay_out(array: Array) -> Array:
-        return np.ascontiguousarray(array.reshape(shape).transpose(1, 0, 2)).reshape(1, 1, 1, rows, batch * length)
-
-    return _activations(operand, lay_out)
-
-
-def convolution_weights(operand: Operand | Weights, groups: int) -> Weights:
+def convolution_weights(operand: Operand, groups: int) -> Weights:
     """Lay (F, C / groups, *kernel) out as (groups, kernel positions * channels of a group, filters of a group)."""
-    filters, group_channels, *kernel = _shape(operand)
-    shape = (groups, math.prod(kernel) * group_channels, filters // groups)
-
-    def lay_out(array: Array) -> Array:
-        grouped = array.reshape(groups, filters // groups, group_channels, -1)
-        return np.ascontiguousarray(grouped.transpose(0, 3, 2, 1)).reshape(shape)
-
-    return _weights(operand, shape, lay_out)
+    return _weights(operand, ConvolutionLayout((), _shape(operand), (), groups))
 
 
-def matmul_weights(operand: Operand | Weights, shape: tuple[int, int, int]) -> Weights:
+def transposed_weights(operand: Operand, groups: int) -> Weights:
+    """Lay (C, F / groups, *kernel) out as (groups, channels of a group, kernel positions * filters of a group)."""
+    nowhere = all_taps(0, [])
+    return _weights(operand, TransposedLayout((), _shape(operand), (), groups, nowhere))
+
+
+def matmul_weights(operand: Operand) -> Weights:
     """Lay (K, N) or (B, K, N) out as (B, K, N), columns innermost."""
-    return _weights(operand, shape, lambda array: np.ascontiguousarray(array.reshape(shape)))
+    shape = _shape(operand)
+    return _weights(operand, MatmulLayout((), shape, (), shape[0] if len(shape) == 3 else 1))
 
 
-def all_taps(
-    frames: int, space: Sequence[NDArray[np.int64]]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def all_taps(frames: int, space: Sequence[NDArray[np.int64]]) -> Taps:
     """Complete the tables of one to three dimensions with one-to-one tables for frames and the missing dimensions."""
     depth, height, width = [_whole(1)] * (3 - len(space)) + list(space)
     return _whole(frames), depth, height, width
@@ -374,35 +465,54 @@ def _shape(operand: Operand | Weights) -> tuple[int, ...]:
     return operand.shape if isinstance(operand, np.ndarray) else tuple(int(size) for size in operand)
 
 
-def _activations(operand: Operand, lay_out: _LayOut) -> Activations:
+def _activations(operand: Operand, layout: Layout) -> Activations:
     if not isinstance(operand, np.ndarray):
-        return Activations(lay_out(np.ones(_shape(operand), dtype=np.uint8)), None, _shape(operand))
+        return Activations(layout.lay_activations(np.ones(_shape(operand), dtype=np.uint8)), None)
     values = as_values(operand)
     if values is None:
-        return Activations(lay_out(operand).view(np.uint8), None, operand.shape)
-    laid_out = lay_out(values)
-    return Activations((laid_out != 0).view(np.uint8), laid_out, operand.shape)
+        return Activations(layout.lay_activations(operand).view(np.uint8), None)
+    laid_out = layout.lay_activations(values)
+    return Activations((laid_out != 0).view(np.uint8), laid_out)
 
 
-def _weights(operand: Operand | Weights, shape: tuple[int, int, int], lay_out: _LayOut) -> Weights:
+def _weights(operand: Operand | Weights, layout: Layout) -> Weights:
     if isinstance(operand, Weights):
-        if operand.shape != shape:
-            raise ShapeError(
-                f"hwmodel.Task: weights were laid out as {operand.shape} (groups, operands, filters), expected {shape}. "
-                "Lay them out for this task."
-            )
-        return operand
+        return _laid_out_before(operand, layout)
+    shape = _shape(operand)
     if not isinstance(operand, np.ndarray):
-        return Weights(shape, None, None, _shape(operand))
+        return Weights(layout.laid_weights_shape, None, None, shape)
     values = as_values(operand)
     if values is None:
-        return Weights(shape, None, lay_out(operand), operand.shape)
+        return Weights(layout.laid_weights_shape, None, layout.lay_weights(operand), shape)
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise ValuesError(
             "hwmodel.Task: the weights hold NaN or infinite values, expected finite ones. "
             "A zero activation times such a weight is NaN, and no event would carry it."
         )
-    return Weights(shape, lay_out(values), None, operand.shape)
+    return Weights(layout.laid_weights_shape, layout.lay_weights(values), None, shape)
+
+
+def _laid_out_before(weights: Weights, layout: Layout) -> Weights:
+    if weights.shape != layout.laid_weights_shape:
+        raise ShapeError(
+            f"hwmodel.Task: weights were laid out as {weights.shape} (groups, operands, filters), expected "
+            f"{layout.laid_weights_shape}. Lay them out for this task."
+        )
+    return weights
+
+
+def _targets(
+    where: str, size: int, kernel: int, stride: int, pad: int, more: int, dilation: int
+) -> tuple[int, NDArray[np.int64]]:
+    """Return the size of a transposed convolution's output, and where each input position writes at each kernel position."""
+    outputs = (size - 1) * stride - 2 * pad + dilation * (kernel - 1) + more + 1
+    if kernel < 1 or outputs < 1:
+        raise ShapeError(
+            f"{where}: an input of {size} with a kernel of {kernel}, stride {stride} and padding {pad} gives {outputs} "
+            "positions, expected at least one."
+        )
+    positions = np.arange(size)[:, None] * stride - pad + np.arange(kernel)[None, :] * dilation
+    return outputs, np.where((positions >= 0) & (positions < outputs), positions, PADDING).astype(np.int64)
 
 
 def _check_integer(where: str, what: str, value: object, minimum: int) -> int:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwmodel.compiled import compiled
+from hwmodel.layout import PADDING
 from hwmodel.plan import Events
-from hwmodel.task import PADDING, Task
+from hwmodel.task import Task
 from hwmodel.walk import Walk
 
 # Operands looked at for one range of windows: enough to make the cost per range small, little enough to stay in cache.

@@ -1,5 +1,10 @@
-"""Convolution in one, two or three dimensions, with any groups, stride, padding and dilation."""
+"""Convolution and transposed convolution in one to three dimensions, and the backward of both.
 
+Any groups, stride, padding and dilation. The gradient of a convolution's input is a transposed convolution of its output's
+gradient, the other way round for a transposed one; the gradient of the weights is a product of two activations.
+"""
+
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -9,35 +14,30 @@ from eventnet.call import Call, Form
 from eventnet.product import Product
 from eventnet.weights import as_array
 from hwmodel.errors import ShapeError
-from hwmodel.task import Task, convolution_weights
+from hwmodel.task import Task, convolution_weights, transposed_weights
 
 _GEOMETRY = ("stride", "padding", "dilation")
 
 
-def _product(call: Call) -> Product | None:
+def _forward(call: Call) -> dict[int, Product]:
     activations, weight, bias = call["input"], call["weight"], call["bias"]
-    if call["transposed"] or weight.dim() not in (3, 4, 5):
-        return None
-    groups = call["groups"]
+    if not _has_form(activations, weight):
+        return {}
+    geometry = _geometry(call)
     dimensions = weight.dim() - 2
-    # A list of one entry stands for all dimensions.
-    geometry: dict[str, Any] = {name: (list(call[name]) * dimensions)[:dimensions] for name in _GEOMETRY}
-    two_activations = "weight" not in call.static
-    second = (
-        as_array(weight)
-        if two_activations
-        else call.lay_out(weight, ("convolution", groups), partial(convolution_weights, groups=groups))
-    )
-    task = Task.convolution(
-        as_array(activations),
-        second,
+    options: dict[str, Any] = {
         **geometry,
-        groups=groups,
-        first_layer=call.first_layer,
-        name=call.place.name,
-        two_activations=two_activations,
-    )
-    return Product(
+        "groups": call["groups"],
+        "name": call.place.name,
+        "two_activations": "weight" not in call.static,
+    }
+    if call["transposed"]:
+        more = _each_dimension(call["output_padding"], dimensions)
+        task = Task.transposed_convolution(as_array(activations), _weights(call), **options, output_padding=more)
+    else:
+        more = [0] * dimensions
+        task = Task.convolution(as_array(activations), _weights(call), **options, first_layer=call.first_layer)
+    product = Product(
         task=task,
         multiply=lambda first, second: torch.convolution(
             first,
@@ -46,14 +46,103 @@ def _product(call: Call) -> Product | None:
             geometry["stride"],
             geometry["padding"],
             geometry["dilation"],
-            False,
-            [0] * dimensions,
-            groups,
+            call["transposed"],
+            more,
+            call["groups"],
         ),
         first=activations,
         second=weight,
         addend=None if bias is None else bias.reshape(-1, *[1] * dimensions),
     )
+    return {0: product}
+
+
+def _backward(call: Call) -> dict[int, Product]:
+    gradient, activations, weight = call["grad_output"], call["input"], call["weight"]
+    if not _has_form(gradient, weight) or activations.shape[0] != 1:
+        return {}
+    geometry, groups, transposed = _geometry(call), call["groups"], call["transposed"]
+    products = {}
+    if call["output_mask"][0]:
+        options: dict[str, Any] = {
+            **geometry,
+            "groups": groups,
+            "name": call.place.name,
+            "two_activations": "weight" not in call.static,
+        }
+        if transposed:
+            task = Task.convolution(as_array(gradient), _weights(call, transposed=False), **options)
+        else:
+            more = _missing_positions(activations, gradient, weight, geometry)
+            weights = _weights(call, transposed=True)
+            task = Task.transposed_convolution(as_array(gradient), weights, **options, output_padding=more)
+        products[0] = Product(
+            task=replace(task, part="input_gradient"),
+            multiply=lambda first, second: _torch_backward(call, first, torch.zeros(activations.shape), second, 0),
+            first=gradient,
+            second=weight,
+        )
+    if call["output_mask"][1]:
+        reads, sends = (gradient, activations) if transposed else (activations, gradient)
+        task = Task.weight_gradient(
+            as_array(reads), as_array(sends), weight.shape[2:], **geometry, groups=groups, name=call.place.name
+        )
+
+        def multiply(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+            given, read = (first, second) if transposed else (second, first)
+            return _torch_backward(call, given, read, torch.zeros(weight.shape), 1)
+
+        products[1] = Product(task=task, multiply=multiply, first=reads, second=sends)
+    return products
+
+
+def _torch_backward(
+    call: Call, gradient: torch.Tensor, activations: torch.Tensor, weight: torch.Tensor, result: int
+) -> torch.Tensor:
+    """Return one of the two gradients as PyTorch computes it."""
+    gradients = torch.ops.aten.convolution_backward(
+        gradient,
+        activations.to(gradient.dtype),
+        weight.to(gradient.dtype),
+        None,
+        *(call[name] for name in (*_GEOMETRY, "transposed", "output_padding", "groups")),
+        [result == 0, result == 1, False],
+    )
+    found: torch.Tensor = gradients[result]
+    return found
+
+
+def _weights(call: Call, transposed: bool | None = None) -> Any:
+    """Return the weight as a task takes it: laid out and kept if it is static."""
+    weight = call["weight"]
+    if "weight" not in call.static:
+        return as_array(weight)
+    lay_out = transposed_weights if (call["transposed"] if transposed is None else transposed) else convolution_weights
+    return call.lay_out(weight, (lay_out.__name__, call["groups"]), partial(lay_out, groups=call["groups"]))
+
+
+def _has_form(activations: torch.Tensor, weight: torch.Tensor) -> bool:
+    return weight.dim() in (3, 4, 5) and activations.dim() == weight.dim()
+
+
+def _geometry(call: Call) -> dict[str, Any]:
+    return {name: _each_dimension(call[name], call["weight"].dim() - 2) for name in _GEOMETRY}
+
+
+def _each_dimension(values: Any, dimensions: int) -> list[int]:
+    """Complete a list; one entry stands for all dimensions."""
+    return (list(values) * dimensions)[:dimensions]
+
+
+def _missing_positions(
+    activations: torch.Tensor, gradient: torch.Tensor, weight: torch.Tensor, geometry: dict[str, Any]
+) -> list[int]:
+    """Give how many positions at the far end of the input no window of a strided convolution reads."""
+    sizes = zip(activations.shape[2:], gradient.shape[2:], weight.shape[2:], *geometry.values(), strict=True)
+    return [
+        size - ((outputs - 1) * stride - 2 * padding + dilation * (kernel - 1) + 1)
+        for size, outputs, kernel, stride, padding, dilation in sizes
+    ]
 
 
 def refuse_several_samples(activations: torch.Tensor, weight: torch.Tensor, where: str) -> None:
@@ -66,4 +155,7 @@ def refuse_several_samples(activations: torch.Tensor, weight: torch.Tensor, wher
         )
 
 
-FORMS = (Form("convolution", ("convolution",), ("input", "weight"), _product),)
+FORMS = (
+    Form("convolution", ("convolution",), ("input", "weight"), _forward),
+    Form("convolution", ("convolution_backward",), ("grad_output", "input", "weight"), _backward),
+)

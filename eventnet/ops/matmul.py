@@ -4,7 +4,7 @@ The streamed operand's rows are the windows. If only the first operand is static
 """
 
 from collections.abc import Callable
-from functools import partial
+from dataclasses import replace
 
 import torch
 
@@ -26,8 +26,7 @@ def matrix_product(call: Call, first_name: str, second_name: str) -> Product:
     if swapped:
         first, second = second.mT, first.mT
     two_activations = not call.static & {first_name, second_name}
-    shape = (first.shape[0] if first.dim() == 3 else 1, *second.shape[-2:])
-    weights = as_array(second) if two_activations else call.lay_out(second, "matmul", partial(matmul_weights, shape=shape))
+    weights = as_array(second) if two_activations else call.lay_out(second, "matmul", matmul_weights)
     task = Task.matmul(as_array(first), weights, name=call.place.name, two_activations=two_activations)
 
     def finish(outputs: torch.Tensor) -> torch.Tensor:
@@ -39,18 +38,18 @@ def matrix_product(call: Call, first_name: str, second_name: str) -> Product:
     return Product(task=task, multiply=torch.matmul, first=first, second=second, finish=finish)
 
 
-def _plain(first: str, second: str) -> Callable[[Call], Product]:
-    return lambda call: matrix_product(call, first, second)
+def _plain(first: str, second: str) -> Callable[[Call], dict[int, Product]]:
+    return lambda call: {0: matrix_product(call, first, second)}
 
 
-def _with_addend(first: str, second: str) -> Callable[[Call], Product]:
-    def product(call: Call) -> Product:
+def _with_addend(first: str, second: str) -> Callable[[Call], dict[int, Product]]:
+    def products(call: Call) -> dict[int, Product]:
         beta, alpha = call["beta"], call["alpha"]
         bare = matrix_product(call, first, second)
         addend = None if beta == 0 else call["self"].detach() * beta  # beta 0 means self is not read, NaN or not
-        return Product(bare.task, bare.multiply, bare.first, bare.second, bare.finish, float(alpha), addend)
+        return {0: replace(bare, scale=float(alpha), addend=addend)}
 
-    return product
+    return products
 
 
 FORMS = (

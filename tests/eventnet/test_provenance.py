@@ -10,7 +10,7 @@ SAMPLE = Mark.STREAMED | Mark.INPUT
 
 
 def test_what_comes_only_from_parameters_is_static():
-    assert combine([Mark.STATIC, Mark.CONSTANT]) == Mark.STATIC
+    assert combine([Mark.STATIC | Mark.PARAMETER, Mark.CONSTANT]) == Mark.STATIC
     assert combine([Mark.CONSTANT]) == Mark.CONSTANT
     assert combine([]) == Mark.CONSTANT
 
@@ -29,9 +29,16 @@ def test_views_share_their_tensors_mark():
 
 def test_a_parameter_stays_static_whatever_is_written_into_it():
     provenance, tensor = Provenance(), torch.ones(2)
+    provenance.set(tensor, Mark.STATIC | Mark.PARAMETER)
+    provenance.set(tensor, SAMPLE)
+    assert provenance.get(tensor) == Mark.STATIC | Mark.PARAMETER
+
+
+def test_what_was_computed_from_parameters_may_be_overwritten():
+    provenance, tensor = Provenance(), torch.ones(2)
     provenance.set(tensor, Mark.STATIC)
     provenance.set(tensor, SAMPLE)
-    assert provenance.get(tensor) == Mark.STATIC
+    assert provenance.get(tensor) == SAMPLE
 
 
 def test_a_freed_storages_mark_is_never_taken_for_a_new_ones():

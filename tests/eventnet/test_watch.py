@@ -225,10 +225,26 @@ def test_operators_without_event_form_are_counted_under_their_own_name():
     assert run.coverage == 1
 
 
-def test_products_hidden_in_a_fused_kernel_lower_the_coverage():
-    run = eventnet.simulate(nn.LSTM(6, 5), torch.randn(3, 1, 6))
-    assert run.macs == 3 * 4 * 5 * (6 + 5)
-    assert run.coverage == 0
+def test_products_that_pytorch_computes_lower_the_coverage():
+    def program(value):
+        return torch.mm(value, torch.eye(4)), torch.mm(value.to(torch.complex64), torch.eye(4, dtype=torch.complex64))
+
+    run = eventnet.simulate(program, torch.randn(2, 4))
+    assert run.others["mm"] == 1  # complex numbers have no event form
+    assert run.macs == 2 * (2 * 4 * 4)
+    assert run.coverage == 0.5
+
+
+def test_a_factory_shaped_like_a_parameter_is_no_parameter():
+    layer = nn.Linear(3, 3, bias=False)
+
+    def program(value):
+        memory = torch.zeros_like(layer.weight)
+        memory.copy_(value)
+        return value @ memory
+
+    record = eventnet.simulate(program, torch.ones(3, 3)).timed_records[0]
+    assert record.activations == 18  # both operands are activations
 
 
 def test_the_time_so_far_can_be_read_inside_forward():

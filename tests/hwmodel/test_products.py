@@ -84,8 +84,8 @@ def test_integer_outputs_are_the_products_of_the_small_integers(works, data):
     integers = type(work)(
         **vars(work)
         | {
-            "activations": task.given_activations(task.activations.integers).astype(int),
-            "weights": task.given_weights(task.weights.integers).astype(int),
+            "activations": task.layout.give_activations(task.activations.integers).astype(int),
+            "weights": task.layout.give_weights(task.weights.integers).astype(int),
         }
     )
     products = multiply_all(task, integers=True)

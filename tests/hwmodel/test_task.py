@@ -1,5 +1,3 @@
-import re
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -75,7 +73,7 @@ def test_counts_and_outputs_are_those_of_plain_loops(works, data):
     assert products.outputs.tolist() == counts.outputs.tolist()
     assert products.outputs.dtype == np.int64
     assert products.added.tolist() == counts.products_of_blocks
-    assert task.output_shape == counts.outputs.shape
+    assert task.layout.output_shape == counts.outputs.shape
 
 
 @generated
@@ -113,11 +111,11 @@ def test_if_both_operands_are_activations_the_zeros_of_both_count(works, data):
 def test_operands_come_back_in_the_shape_that_was_given(works, data):
     work = data.draw(works)
     task = work.task()
-    assert task.given_activations(task.activations.values).tolist() == work.activations.tolist()
-    assert task.given_activations(task.activations.nonzero).tolist() == (work.activations != 0).tolist()
-    assert task.given_weights(task.weights.values).tolist() == work.weights.tolist()
-    assert task.given_activations(task.activations.values).shape == work.activations.shape
-    assert task.given_weights(task.weights.values).shape == work.weights.shape
+    assert task.layout.give_activations(task.activations.values).tolist() == work.activations.tolist()
+    assert task.layout.give_activations(task.activations.nonzero).tolist() == (work.activations != 0).tolist()
+    assert task.layout.give_weights(task.weights.values).tolist() == work.weights.tolist()
+    assert task.layout.give_activations(task.activations.values).shape == work.activations.shape
+    assert task.layout.give_weights(task.weights.values).shape == work.weights.shape
 
 
 @generated
@@ -138,14 +136,18 @@ def test_laid_out_weights_can_be_used_again():
     assert multiply_all(task).outputs.tolist() == multiply_all(small_convolution()).outputs.tolist()
 
     matrix = np.arange(6).reshape(3, 2)
-    laid_out = matmul_weights(matrix, (1, 3, 2))
+    laid_out = matmul_weights(matrix)
     assert multiply_all(Task.matmul(np.array([1, 0, 2]), laid_out)).outputs.tolist() == [8, 11]
 
 
 def test_weights_laid_out_for_other_groups_are_refused():
     laid_out = convolution_weights(np.ones((4, 2, 3)), 1)
-    with pytest.raises(ShapeError):
+    with pytest.raises(ShapeError) as error:
         Task.convolution((4, 5), laid_out, groups=2)
+    assert str(error.value) == (
+        "hwmodel.Task: weights were laid out as (1, 6, 4) (groups, operands, filters), expected (2, 6, 2). "
+        "Lay them out for this task."
+    )
 
 
 def test_half_precision_is_added_in_single():
@@ -282,10 +284,13 @@ def test_a_transposed_weight_is_refused_with_a_hint():
     )
 
 
-def test_batches_of_unequal_length_are_refused_for_that_reason():
-    with pytest.raises(ShapeError, match=re.escape("Task.matmul: operands of shape (2, 3, 4) and (3, 4, 5)")) as error:
+def test_batches_of_unequal_length_are_refused():
+    with pytest.raises(ShapeError) as error:
         Task.matmul((2, 3, 4), (3, 4, 5))
-    assert "expected 4 columns in the first" not in str(error.value)  # it has 4 columns: the batches are the matter
+    assert str(error.value) == (
+        "Task.matmul: operands of shape (2, 3, 4) and (3, 4, 5) are batches of 2 and 3 matrices, expected as many in both. "
+        "Repeat the shorter one."
+    )
 
 
 def test_complex_operands_are_refused():

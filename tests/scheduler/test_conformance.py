@@ -55,13 +55,15 @@ class Work:
     @property
     def outputs(self) -> np.ndarray:
         task = self.task
-        return self.reference(task.given_activations(task.activations.values), task.given_weights(task.weights.values))
+        return self.reference(
+            task.layout.give_activations(task.activations.values), task.layout.give_weights(task.weights.values)
+        )
 
     @property
     def integer_outputs(self) -> np.ndarray:
         task = self.task
-        activations = task.given_activations(task.activations.integers).astype(np.int64)
-        return self.reference(activations, task.given_weights(task.weights.integers).astype(np.int64))
+        activations = task.layout.give_activations(task.activations.integers).astype(np.int64)
+        return self.reference(activations, task.layout.give_weights(task.weights.integers).astype(np.int64))
 
 
 def convolution(activations, weights, first_layer=False, **geometry) -> Work:

@@ -1,5 +1,8 @@
 """The event engine against the law of time: hand-computed plans first, then generated ones against the recurrence."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -216,6 +219,56 @@ def test_thousands_of_rounds_keep_to_the_law(stage, law, plain_plan, logged, dep
     assert outcome.ticks == law(plan).ticks
 
 
+@pytest.fixture(scope="module")
+def eie_layer() -> tuple[np.ndarray, list[int]]:
+    """Return the eighth layer of AlexNet on EIE: entries (columns, PEs) to work on, and the scan's gap before each column."""
+    path = Path(__file__).parents[3] / "shared" / "golden" / "eie_alex8.npz"
+    if not path.exists():
+        pytest.skip(f"the EIE authors' layer is not at {path}")
+    with np.load(path) as layer:
+        active = np.flatnonzero(np.append(layer["activations"], 1.0))  # the bias is one more column
+        entries = np.diff(layer["column_pointers"].astype(np.int64), axis=1).T[active]
+    gaps, gap = [], 0
+    for row in np.split(active, np.searchsorted(active, range(64, 4097, 64))):  # the scan takes 64 columns at a time
+        gaps += [gap, *(0 for _ in row[1:])] if row.size else []
+        if not row.size:
+            gap += 1
+        else:
+            gap = int(row[-1] % 64 != 63)  # leaving a row costs a tick, unless its last event is in its last lane
+    return entries, gaps
+
+
+def eie_recurrence(entries, gaps, ring):
+    """Give the cycles of the authors' simulator by their own recurrence, of broadcasts and pops of a ring of queues."""
+    broadcast, pops, work = -1, [], np.maximum(1, entries)
+    for number, gap in enumerate(gaps):
+        broadcast += 1 + gap
+        if number >= ring - 1:
+            broadcast = max(broadcast, int(pops[number - ring + 1].max()) + 1)
+        before = pops[-1] + work[number - 1] if pops else 0
+        pops.append(np.maximum(broadcast + 1, np.broadcast_to(before, entries.shape[1:])))
+    return int((pops[-1] + work[-1]).max()) + 7
+
+
+@pytest.mark.parametrize(("depth", "cycles"), [(8, 7926), (2, None), (3, None), (30, None)])
+def test_eies_real_layer_takes_its_cycles_at_every_depth(eie_layer, stage, plan_of, depth, cycles):
+    """Depth 8, a gap of 1 plus the scan's (at depth 2 at least 2), latency 1, release 1, drain 7: 7,926 cycles."""
+    entries, gaps = eie_layer
+    queues = stage(
+        [list(enumerate(row)) for row in np.maximum(1, entries).tolist()],
+        copies=64,
+        depth=depth,
+        first_issue=gaps[0],
+        latency=1,
+        release=1,
+        gaps=[max(1 + gap, 2 if depth == 2 else 1) for gap in gaps],
+    )
+    outcome = scheduler.play(plan_of(queues, drain=7))
+    assert outcome.ticks == eie_recurrence(entries, gaps, depth)
+    assert cycles in (None, outcome.ticks)
+    assert outcome.jobs == 64 * 1760
+
+
 def test_a_plan_may_be_played_again(stage, plan_of):
     plan = plan_of(stage(one_copy(1, 2, 3)))
     assert [scheduler.play(plan).ticks for _ in range(3)] == [6, 6, 6]
@@ -248,8 +301,12 @@ def test_a_round_that_needs_one_that_never_comes_is_refused(stage, plan_of, need
     ids=["the stage behind has ended", "the stage behind waits for the one before"],
 )
 def test_a_round_whose_slot_is_never_free_is_refused(stage, plan_of, rounds_behind, need):
-    with pytest.raises(ParameterError):
+    with pytest.raises(ParameterError) as error:
         scheduler.play(plan_of(stage(one_copy(1, 1, 1)), stage(one_copy(*rounds_behind), need=need, slots=1)))
+    assert str(error.value) == (
+        "scheduler.play: nothing more can happen, and a stage still waits to issue a round, expected every round to become "
+        "ready. Check what the rounds of its stages need, and their slots."
+    )
 
 
 def test_an_error_in_making_a_block_reaches_the_caller():

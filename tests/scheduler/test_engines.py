@@ -73,8 +73,9 @@ def test_an_engine_that_nobody_knows_is_refused():
 
 
 def test_values_that_nobody_knows_are_refused():
-    with pytest.raises(UnknownNameError):
+    with pytest.raises(UnknownNameError) as error:
         scheduler.run(hwmodel.load("dadiannao"), small_task(), values="event")
+    assert str(error.value) == ("scheduler.run: values is 'event', expected one of events, reference. Did you mean 'events'?")
 
 
 def test_a_task_that_a_machine_cannot_map_is_refused_with_its_reason():
