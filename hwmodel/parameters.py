@@ -30,7 +30,7 @@ def check_parameters(machine: Any, where: str) -> None:
             if not isinstance(value, bool):
                 raise ParameterError(f"{where}: {one.name} is {value!r}, expected True or False ({one.metadata['doc']}).")
         else:
-            kind, word = (Integral, "an integer") if isinstance(one.default, int) else (Real, "a finite number")
+            kind, word = (Integral, "an integer") if isinstance(one.default, int) else (Real, "a number")
             if isinstance(value, bool) or not isinstance(value, kind) or not minimum <= value < math.inf:
                 raise ParameterError(
                     f"{where}: {one.name} is {value!r}, expected {word} of at least {minimum} ({one.metadata['doc']})."

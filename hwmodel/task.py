@@ -462,7 +462,14 @@ def _convolution_taps(where: str, size: int, kernel: int, stride: int, pad: int,
 def _shape(operand: Operand | Weights) -> tuple[int, ...]:
     if isinstance(operand, Weights):
         return operand.given_shape
-    return operand.shape if isinstance(operand, np.ndarray) else tuple(int(size) for size in operand)
+    if isinstance(operand, np.ndarray):
+        return operand.shape
+    if not isinstance(operand, tuple | list) or not all(isinstance(size, int | np.integer) and size >= 0 for size in operand):
+        raise ParameterError(
+            f"hwmodel.Task: an operand is {type(operand).__name__}, expected a numpy array of numbers, a boolean mask, or a "
+            "shape of integers that are not negative. Convert it first."
+        )
+    return tuple(int(size) for size in operand)
 
 
 def _activations(operand: Operand, layout: Layout) -> Activations:

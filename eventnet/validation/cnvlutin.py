@@ -6,6 +6,7 @@ from typing import cast
 
 import numpy as np
 
+from eventnet.progress import Bar
 from eventnet.validation.layers import layers
 from eventnet.validation.row import MachineNamed, Row
 from hwmodel.machine import Machine
@@ -51,7 +52,7 @@ def independent_speedup(
     """
     generator = np.random.default_rng(seed)
     ticks = baseline_ticks = 0
-    for layer in layers(network):
+    for layer in Bar(list(layers(network)), desc=network, unit=" layers"):
         task = layer.task() if layer.first else layer.task(zero_fraction, generator)
         if task.kind == "convolution" or classifier:
             ticks += run(machine, task).ticks

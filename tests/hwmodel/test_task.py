@@ -309,3 +309,13 @@ def test_weights_that_are_not_finite_are_refused(value):
         "hwmodel.Task: the weights hold NaN or infinite values, expected finite ones. "
         "A zero activation times such a weight is NaN, and no event would carry it."
     )
+
+
+@pytest.mark.parametrize("operand", [[[1, 0], [0, 2]], "4", 4, (3, -1), (2.5, 1), None])
+def test_operands_that_are_neither_arrays_nor_shapes_are_refused(operand):
+    message = (
+        f"hwmodel.Task: an operand is {type(operand).__name__}, expected a numpy array of numbers, a boolean mask, or a shape of "
+        "integers that are not negative. Convert it first."
+    )
+    with pytest.raises(ParameterError, match=f"^{re.escape(message)}$"):
+        Task.matmul(operand, (2, 2))
