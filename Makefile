@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test lint bench clean
+.PHONY: setup demo test fuzz lint bench clean
 
 setup: $(READY)
 
@@ -21,6 +21,10 @@ lint: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+# More random networks than `make test` runs, from a new seed.
+fuzz: $(READY)
+	EVENTNET_FUZZ=$${EVENTNET_FUZZ:-5000} $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/eventnet/test_generated_*.py
 
 bench: $(READY)
 	$(BIN)/python tests/bench/run.py
