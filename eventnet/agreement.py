@@ -20,10 +20,12 @@ import torch
 from eventnet.product import Product
 from hwmodel.products import Products
 
-# Unit roundoff of the accumulator, and of the type that the result is rounded to.
+# Unit roundoff of the accumulator, and of the type that the result is rounded to; both sides round once, and a result near
+# zero is rounded to a multiple of the type's smallest number.
 ACCUMULATOR_ROUNDOFF = {torch.float64: 2.0**-53}
 FLOAT32_ROUNDOFF = 2.0**-24
 RESULT_ROUNDOFF = {torch.bfloat16: 2.0**-8, torch.float16: 2.0**-11}
+SMALLEST = {torch.bfloat16: 2.0**-133, torch.float16: 2.0**-24}
 EXACT_IN_FLOAT32 = 1 << 24
 LARGEST_PRODUCT = 49  # of two small integers
 
@@ -57,7 +59,7 @@ class Verdict:
             if not holds
         ]
         told = "; ".join(failed) if failed else f"largest error {self.error_ratio:.3g} of the bound, both exact checks hold"
-        return f"{self.name} ({self.op}): {told}"
+        return f"{self.op} in {self.name!r}: {told}"
 
 
 @dataclass(frozen=True)
@@ -83,11 +85,11 @@ class Agreement:
         if not self.outputs_equal:
             return "the program's integer outputs are NOT those of the untouched program"
         if not self.verdicts:
-            return "no operator to compare with PyTorch"
+            return "no product to compare with PyTorch"
         failed = sum(not verdict.agrees for verdict in self.verdicts)
         if not failed:
-            return f"all {len(self.verdicts)} operators agree with PyTorch; worst: {self.worst}"
-        return f"{failed} of {len(self.verdicts)} operators DISAGREE with PyTorch; worst: {self.worst}"
+            return f"every product agrees with PyTorch, {len(self.verdicts)} compared; worst: {self.worst}"
+        return f"{failed} of {len(self.verdicts)} products DISAGREE with PyTorch; worst: {self.worst}"
 
     @staticmethod
     def of(verdicts: Iterable["Verdict | None"], outputs_equal: bool = True) -> "Agreement":
@@ -127,7 +129,10 @@ def error_ratio(product: Product, actual: torch.Tensor, expected: torch.Tensor) 
     terms = product.task.terms + 1  # and what is added to the product
     rounding = terms * ACCUMULATOR_ROUNDOFF.get(expected.dtype, FLOAT32_ROUNDOFF)
     gamma = rounding / (1 - rounding)
-    bound = 2 * gamma * product.magnitude() + RESULT_ROUNDOFF.get(expected.dtype, 0.0) * expected.abs().double()
+    bound = 2 * gamma * product.magnitude()
+    if expected.dtype in RESULT_ROUNDOFF:
+        larger = torch.maximum(expected.abs().double(), actual.abs().double())
+        bound = bound + 2 * RESULT_ROUNDOFF[expected.dtype] * larger + SMALLEST[expected.dtype]
     error = (actual.double() - expected.double()).abs()
     same = (actual == expected) | (actual.isnan() & expected.isnan())
     ratio = torch.where(same, torch.zeros_like(error), error / bound)

@@ -48,8 +48,18 @@ def is_composite(func: Any) -> bool:
 
 
 def has_storage(tensor: torch.Tensor) -> bool:
-    """Tell whether a tensor lies in memory as strides say: sparse, nested and meta tensors do not."""
-    return tensor.layout == torch.strided and tensor.device.type != "meta" and not tensor.is_nested
+    """Tell whether a tensor lies in memory as strides say: sparse, nested, meta and `torch.func`'s tensors do not."""
+    return (
+        tensor.layout == torch.strided
+        and tensor.device.type != "meta"
+        and not tensor.is_nested
+        and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+    )
+
+
+def all_plain(arguments: Any) -> bool:
+    """Tell whether every tensor in nested arguments lies in memory as strides say."""
+    return all(has_storage(leaf) for leaf in tree_leaves(arguments) if isinstance(leaf, torch.Tensor))
 
 
 def can_multiply(func: Any, tensors: list[torch.Tensor]) -> bool:
@@ -87,6 +97,18 @@ def named_arguments(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
                 continue  # out= is no operand
         arguments[one.name] = given
     return arguments, into
+
+
+def written(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[torch.Tensor]:
+    """List the tensors that a call writes into, those of fused optimizers included."""
+    if not func._schema.is_mutable:
+        return []
+    into = [
+        args[place] if place < len(args) and not one.kwarg_only else kwargs.get(one.name)
+        for place, one in enumerate(func._schema.arguments)
+        if one.alias_info is not None and one.alias_info.is_write
+    ]
+    return [leaf for leaf in tree_leaves(into) if isinstance(leaf, torch.Tensor)]
 
 
 def functional(func: Any) -> Any:

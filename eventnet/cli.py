@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from eventnet import models, validation
-from eventnet.program import program
+from eventnet.program import described, program
 from eventnet.progress import Bar
 from eventnet.reports.table import aligned
 from eventnet.reports.whole_file import check_writable, write_whole
@@ -104,12 +104,12 @@ def _value(text: str) -> Any:
 
 def _run(options: argparse.Namespace) -> int:
     machine = machine_from(options.machine)
-    baseline = machine_from(options.baseline) if options.baseline else None
-    for path in filter(None, (options.json, options.csv)):
+    baseline = machine_from(options.baseline) if options.baseline is not None else None
+    for path in (one for one in (options.json, options.csv) if one is not None):
         check_writable(path)
-    made = program(options.model, options.image, options.size, options.zero_fraction)
     with torch.no_grad():
         try:
+            made = program(options.model, options.image, options.size, options.zero_fraction)
             run = simulate(
                 made.model,
                 *made.inputs,
@@ -121,15 +121,14 @@ def _run(options: argparse.Namespace) -> int:
             )
         except EventNetError:
             raise
-        except Exception as error:
-            first = str(error).splitlines()[0] if str(error) else "no message"
+        except (Exception, SystemExit) as error:
             raise ParameterError(
-                f"eventnet run: {options.model} raises {type(error).__name__} on its input: {first}. "
-                "Run the model by itself first, or give it another input."
+                f"eventnet run: {options.model} raises {described(error)} on its input. Run the model by itself first, or give "
+                "it another input."
             ) from None
-    if options.json:
+    if options.json is not None:
         run.to_json(options.json)
-    if options.csv:
+    if options.csv is not None:
         run.to_csv(options.csv)
     print(run)
     if made.remark:
@@ -155,6 +154,8 @@ def _models(options: argparse.Namespace) -> int:
 
 
 def _validate(options: argparse.Namespace) -> int:
+    if options.csv is not None:
+        check_writable(options.csv)
     changed = {machine.name: machine for machine in map(machine_from, options.machine)}
     bar = Bar(validation.rows(changed), desc="eventnet validate", unit=" figures")
     found = list(bar)
@@ -173,7 +174,7 @@ def _validate(options: argparse.Namespace) -> int:
         ]
         for row in found
     ]
-    if options.csv:
+    if options.csv is not None:
         write_whole(options.csv, "\n".join(",".join(f'"{cell}"' for cell in line) for line in [heads, *table]) + "\n")
     print("\n".join(aligned([heads, *table], left=2)))
     return OUT_OF_BAND if any(not row.holds and not row.provisional for row in found) else 0

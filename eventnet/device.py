@@ -53,7 +53,7 @@ class Device:
         """Say why the machine cannot run a task, or None."""
         return self.machine.cannot_map(task)
 
-    def do(self, product: Product, parameter: Hashable, multiply: bool) -> Work:
+    def do(self, product: Product, parameter: Hashable, parameter_bytes: int, multiply: bool) -> Work:
         """Do one task.
 
         Parameters
@@ -62,12 +62,14 @@ class Device:
             Whose task is to be done.
         parameter
             What identifies the task's static operand in the weight memory.
+        parameter_bytes
+            The operand's size as the hardware stores it.
         multiply
             Whether to add the products up, those of small integers too.
         """
         task, machine = product.task, self.machine
         outcome = run(machine, task, self.engine, "events" if multiply else "reference", integers=multiply)
-        offchip_bytes = self.memory.use(task, parameter)
+        offchip_bytes = self.memory.use(parameter, parameter_bytes)
         offchip_seconds = self.memory.seconds(offchip_bytes)
         offchip_ticks = int(np.ceil(offchip_seconds * machine.clock_hz))
         waited = max(0, offchip_ticks - outcome.ticks) if self.offchip == "time" else 0

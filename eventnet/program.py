@@ -12,6 +12,8 @@ from torch import nn
 from eventnet import models
 from hwmodel.errors import DataError, ParameterError, UnknownNameError
 
+LARGEST_SIZE = 8192  # a float32 picture of 800 MB
+
 
 @dataclass(frozen=True)
 class Program:
@@ -47,6 +49,8 @@ def program(model: str, image: str | None, size: int | None, zero_fraction: floa
         If the factory's model comes without inputs and no picture is given.
     """
     remark = ""
+    if size is not None and not 1 <= size <= LARGEST_SIZE:
+        raise ParameterError(f"eventnet run: --size is {size}, expected 1 to {LARGEST_SIZE} pixels a side.")
     if ":" in model or model.endswith(".py"):
         module, inputs = _from_file(model)
         if image is not None or inputs is None:
@@ -73,6 +77,12 @@ def program(model: str, image: str | None, size: int | None, zero_fraction: floa
     return Program(module, inputs, remark)
 
 
+def described(error: BaseException) -> str:
+    """Say what an exception is, in one line."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
 def _picture(image: str | None, shape: tuple[int, int]) -> torch.Tensor:
     channels, size = shape
     if image is not None:
@@ -91,10 +101,8 @@ def _from_file(model: str) -> tuple[Any, tuple[Any, ...] | None]:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise DataError(
-            f"eventnet run: {path!r} raises {type(error).__name__} when it is read: {error}. Mend it first."
-        ) from None
+    except (Exception, SystemExit) as error:
+        raise DataError(f"eventnet run: {path!r} raises {described(error)} when it is read. Mend it first.") from None
     make = getattr(module, factory, None)
     if not callable(make):
         known = sorted(name for name, one in vars(module).items() if callable(one) and not name.startswith("_"))
@@ -103,8 +111,8 @@ def _from_file(model: str) -> tuple[Any, tuple[Any, ...] | None]:
         )
     try:
         made = make()
-    except Exception as error:
-        raise DataError(f"eventnet run: {model} raises {type(error).__name__}: {error}. Mend it first.") from None
+    except (Exception, SystemExit) as error:
+        raise DataError(f"eventnet run: {model} raises {described(error)}. Mend it first.") from None
     if isinstance(made, tuple) and len(made) == 2 and callable(made[0]):
         inputs = made[1]
         return made[0], tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)

@@ -46,7 +46,7 @@ class Total:
         return self.edp_js * self.seconds
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Run:
     """Records of every task, the program's outputs, and totals over them.
 
@@ -221,6 +221,10 @@ class Run:
     def _need_machine(self) -> Machine:
         assert self.machine is not None, "a run without a machine has no seconds"
         return self.machine
+
+    def __repr__(self) -> str:
+        machine = "no machine" if self.machine is None else self.machine.name
+        return f"<Run on {machine}: {len(self.timed_records)} tasks, {self.ticks:,} ticks>"
 
     def __str__(self) -> str:
         from eventnet.reports.table import table

@@ -36,6 +36,10 @@ class Settings:
         _check_choice(where, "leading", self.leading, ("sample", "sequence"))
         if isinstance(self.first_layer, str):
             _check_choice(where, "first_layer", self.first_layer, ("auto", "none"))
+        elif not isinstance(self.first_layer, list | tuple) or not all(isinstance(one, str) for one in self.first_layer):
+            raise ParameterError(
+                f"{where}: first_layer is {self.first_layer!r}, expected 'auto', 'none' or a list of module names."
+            )
         thresholds = self.threshold if isinstance(self.threshold, Mapping) else {"": self.threshold}
         for name, threshold in thresholds.items():
             of = f" of module {name!r}" if name else ""
@@ -51,8 +55,8 @@ class Settings:
         asked = list(self.threshold) if isinstance(self.threshold, Mapping) else []
         asked += [] if isinstance(self.first_layer, str) else list(self.first_layer)
         for name in asked:
-            if name not in known:
-                raise ParameterError(f"{where}: the model has no module {name!r}, {expected_one_of(name, known)}")
+            if not isinstance(name, str) or name not in known:
+                raise ParameterError(f"{where}: the model has no module {name!r}, {expected_one_of(str(name), known)}")
 
     def threshold_of(self, module: str) -> float:
         """Return the magnitude below which an activation of a module counts as zero."""

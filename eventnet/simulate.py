@@ -18,7 +18,7 @@ from eventnet.run import Run
 from eventnet.samples import Samples, run_samples
 from eventnet.settings import Settings
 from eventnet.watch import MachineLike, Watcher, machines_of, one_machine, settings_of
-from hwmodel.errors import ParameterError, ShapeError
+from hwmodel.errors import ParameterError, ShapeError, UnsupportedError
 from hwmodel.machine import Machine
 
 Model = nn.Module | Callable[..., Any]
@@ -88,10 +88,21 @@ def simulate(
     (2, 1, True)
     """
     settings = settings_of("eventnet.simulate", flags)
+    _check_kwargs("eventnet.simulate", kwargs)
     machines = machines_of("eventnet.simulate", machine)
     if samples is not None:
-        return _simulate_samples(model, args, kwargs, samples, machines, one_machine(baseline), settings)
-    runs = _simulate("eventnet.simulate", model, args, dict(kwargs or {}), machines, one_machine(baseline), settings)
+        return _simulate_samples(
+            model, args, kwargs, samples, machines, one_machine("eventnet.simulate", "baseline", baseline), settings
+        )
+    runs = _simulate(
+        "eventnet.simulate",
+        model,
+        args,
+        dict(kwargs or {}),
+        machines,
+        one_machine("eventnet.simulate", "baseline", baseline),
+        settings,
+    )
     return runs[0] if isinstance(machine, MachineLike) else runs
 
 
@@ -117,11 +128,17 @@ def verify(model: Model, *args: Any, kwargs: Mapping[str, Any] | None = None, **
     True
     """
     settings = settings_of("eventnet.verify", flags)
+    _check_kwargs("eventnet.verify", kwargs)
     if settings.values != "events":
         raise ParameterError("eventnet.verify: values is 'reference', expected 'events'. There would be nothing to compare.")
     run = _simulate("eventnet.verify", model, args, dict(kwargs or {}), [None], None, settings)[0]
     assert run.agreement is not None
     return run.agreement
+
+
+def _check_kwargs(where: str, kwargs: object) -> None:
+    if kwargs is not None and not isinstance(kwargs, Mapping):
+        raise ParameterError(f"{where}: kwargs is {kwargs!r}, expected a dict of the model's keyword arguments.")
 
 
 def _simulate_samples(
@@ -139,6 +156,8 @@ def _simulate_samples(
             f"{where}: samples are given together with {'other inputs' if args or kwargs else 'several machines'}, "
             "expected samples alone and one machine. Put every input of a sample into its tuple or dict."
         )
+    if not isinstance(samples, Iterable):
+        raise ParameterError(f"{where}: samples is {samples!r}, expected tensors, tuples of arguments or dicts to go through.")
     quiet = replace(settings, progress=False)
 
     def one(sample_args: tuple[Any, ...], sample_kwargs: Mapping[str, Any]) -> Run:
@@ -163,7 +182,7 @@ def _simulate(
         settings.check_modules(where, [name for name, _ in root.named_modules() if name] or [type(root).__name__])
     watcher = Watcher(machines, baseline, settings, root if root is not None else getattr(model, "__name__", ""), where)
     watcher.know_inputs((args, kwargs))
-    with _put_back(root), _channels_explained(where):
+    with _put_back(root, where), _channels_explained(where):
         reference = _copies(model(*_copies(args), **_copies(kwargs)))
     with watcher:
         outputs = model(*args, **kwargs)
@@ -176,11 +195,14 @@ def _simulate(
 
 def _copies(nested: Any) -> Any:
     """Copy every tensor, so that a program that writes into its inputs does not change them before it is watched."""
+    made: dict[int, torch.Tensor] = {}
 
     def copy(leaf: Any) -> Any:
         if not isinstance(leaf, torch.Tensor):
             return leaf
-        return leaf.detach().clone().requires_grad_(leaf.requires_grad)
+        if id(leaf) not in made:  # a tensor given twice stays one tensor
+            made[id(leaf)] = leaf.detach().clone().requires_grad_(leaf.requires_grad)
+        return made[id(leaf)]
 
     return tree_map(copy, nested)
 
@@ -201,22 +223,43 @@ def _channels_explained(where: str) -> Iterator[None]:
 
 
 @contextmanager
-def _put_back(root: nn.Module | None) -> Iterator[None]:
-    """Put buffers, gradients and random state back as they were: batch norm, memories and dropout change them."""
+def _put_back(root: nn.Module | None, where: str) -> Iterator[None]:
+    """Put buffers, gradients and random state back as they were: batch norm, memories and dropout change them.
+
+    A program that writes into its parameters cannot be run twice, and is refused.
+    """
     buffers = [(buffer, buffer.detach().clone()) for buffer in root.buffers()] if root is not None else []
-    parameters = list(root.parameters()) if root is not None else []
+    held = [(module, dict(module._buffers)) for module in root.modules()] if root is not None else []
+    named = dict(root.named_parameters()) if root is not None else {}
+    parameters = list(named.values())
+    versions = [_version(one) for one in parameters]
     gradients = [None if one.grad is None else one.grad.detach().clone() for one in parameters]
     torch_state, python_state = torch.get_rng_state(), random.getstate()
     numpy_state = np.random.get_state()  # noqa: NPY002  # a program may draw from numpy's global generator
     try:
         yield
     finally:
+        for module, before in held:
+            module._buffers.clear()
+            module._buffers.update(before)
         with torch.no_grad():
-            for buffer, before in buffers:
-                buffer.copy_(before)
+            for buffer, value in buffers:
+                if buffer.is_inference() and not torch.is_inference_mode_enabled():
+                    continue  # nothing outside of inference mode can have written into it
+                buffer.copy_(value)
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
         torch.clear_autocast_cache()  # its copies of the weights were made unwatched
         torch.set_rng_state(torch_state)
         random.setstate(python_state)
         np.random.set_state(numpy_state)  # noqa: NPY002
+    for name, parameter, version in zip(named, parameters, versions, strict=True):
+        if _version(parameter) != version:
+            raise UnsupportedError(
+                f"{where}: the program writes into parameter {name!r}, expected parameters that stay as they are, since the "
+                "program runs twice, untouched first. Run it once inside eventnet.watch."
+            )
+
+
+def _version(tensor: torch.Tensor) -> int:
+    return -1 if tensor.is_inference() else tensor._version

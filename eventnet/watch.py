@@ -11,9 +11,12 @@ machines, and what flows on is the event-driven result; everything else PyTorch 
         judge                         against PyTorch's own result      (eventnet/agreement.py)
 """
 
+import math
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -57,7 +60,7 @@ class _Mode(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if aten.is_composite(func):
+        if aten.is_composite(func) and aten.all_plain((args, kwargs)):
             with self:
                 decomposed = func.decompose(*args, **kwargs)
             if decomposed is not NotImplemented:
@@ -99,6 +102,7 @@ class Watcher:
         self._provenance = Provenance()
         self._weights = WeightCache()
         self._parameter_names: dict[int, str] = {}
+        self._computed: Counter[Place] = Counter()
         self._forms = forms()
         self._stack = ModuleStack(root, self._enter_module)
         if isinstance(root, nn.Module):
@@ -160,9 +164,12 @@ class Watcher:
             result, multiplied = func(*args, **kwargs), False
             if not aten.is_free(func, tensors, result):
                 multiplied = self._other(func, args, kwargs, result, place)
+        for tensor in aten.written(func, args, kwargs):
+            if aten.has_storage(tensor):
+                self._weights.written(tensor)
         mark = Mark.CONSTANT if aten.is_factory(func) else combine(marks)
         if not tensors and torch.Tag.nondeterministic_seeded in func.tags:
-            mark = Mark.STREAMED
+            mark = Mark.STREAMED if self._stack.inside else Mark.STREAMED | Mark.INPUT
         if multiplied and mark & Mark.STREAMED:
             mark |= Mark.PRODUCT
         for leaf in tree_leaves(result):
@@ -207,21 +214,22 @@ class Watcher:
         if not products:
             self._other(func, args, kwargs, expected, place)
         for number, product in products.items():
+            if backward and product.task.part == "forward":
+                product = replace(product, task=replace(product.task, part=_gradient_of(product)))
             results[number] = self._do(form, product, results[number], place, pruned)
         return aten.write(into, tuple(results) if isinstance(expected, tuple) else results[0]), True
 
     def _do(self, form: Form, product: Product, expected: torch.Tensor, place: Place, pruned: int) -> torch.Tensor:
         """Run a product on every machine, judge and record it; return what flows on."""
         multiply = self.settings.values == "events"
-        key = storage_key(product.second)
-        parameter: Hashable = key if key in self._parameter_names else place.name  # computed anew from a parameter
+        parameter, size = self._static_operand(product, place)
         flows_on: torch.Tensor | None = None
 
         def one(device: Device | None) -> tuple[Work | None, Verdict | None]:
             nonlocal flows_on
             work = None
             if device is not None:
-                work = device.do(product, parameter, multiply)
+                work = device.do(product, parameter, size, multiply)
                 products = work.outcome.products
             else:
                 products = multiply_all(product.task, integers=True) if multiply else None
@@ -233,7 +241,7 @@ class Watcher:
             if flows_on is None:
                 flows_on = actual
             on = f" on {device.machine.name}" if device is not None else ""
-            return work, judge(product, products, actual, expected, place.name + on, form.op)
+            return work, judge(product, products, actual, expected, place.name, form.op + on)
 
         baseline_work: Work | None = None
         baseline_verdict: Verdict | None = None
@@ -269,7 +277,7 @@ class Watcher:
         mark = self._provenance.get(tensor)
         if mark is not None:
             return mark
-        if isinstance(tensor, nn.Parameter):
+        if isinstance(tensor, nn.Parameter) or isinstance(tensor._base, nn.Parameter):
             mark = Mark.STATIC | Mark.PARAMETER
         elif tensor.dim() == 0:
             mark = Mark.CONSTANT  # a number of the program that PyTorch wrapped
@@ -287,6 +295,19 @@ class Watcher:
                 )
         self._provenance.set(tensor, mark)
         return mark
+
+    def _static_operand(self, product: Product, place: Place) -> tuple[Hashable, int]:
+        """Say what a product's static operand is to a weight memory, and how many bytes it has, each element once."""
+        if product.task.two_activations:
+            return None, 0
+        tensor = product.second
+        distinct = math.prod(size for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if stride)
+        size = distinct * product.task.weight_bits // 8
+        key = storage_key(tensor)
+        if key in self._parameter_names:
+            return (key, tensor.storage_offset(), distinct), size
+        self._computed[place] += 1  # computed anew from a parameter: the same one at each call of its module
+        return (place.name, self._computed[place]), size
 
     def _is_static(self, tensor: torch.Tensor) -> bool:
         return bool((self._provenance.get(tensor) or Mark.CONSTANT) & Mark.STATIC)
@@ -345,7 +366,7 @@ def watch(
     ['matmul', 'matmul']
     """
     settings = settings_of("eventnet.watch", flags)
-    machines, compared = machines_of("eventnet.watch", machine), one_machine(baseline)
+    machines, compared = machines_of("eventnet.watch", machine), one_machine("eventnet.watch", "baseline", baseline)
     with Watcher(machines, compared, settings) as watcher:
         yield watcher
 
@@ -361,18 +382,31 @@ def settings_of(where: str, flags: dict[str, Any]) -> Settings:
     return settings
 
 
-def one_machine(machine: MachineLike | None) -> Machine | None:
+def one_machine(where: str, what: str, machine: MachineLike | None) -> Machine | None:
     """Return a machine for a name, or the machine itself."""
-    return load(machine) if isinstance(machine, str) else machine
+    if machine is None or isinstance(machine, Machine):
+        return machine
+    if isinstance(machine, str):
+        return load(machine)
+    raise ParameterError(f"{where}: {what} is {machine!r}, expected a name or a hwmodel.Machine, as hwmodel.load makes them.")
 
 
 def machines_of(where: str, machine: MachineLike | Sequence[MachineLike]) -> list[Machine]:
     """Return the machines that were asked for."""
-    asked = [machine] if isinstance(machine, str | Machine) else list(machine)
-    machines = [one_machine(one) for one in asked]
-    if not machines or not all(isinstance(one, Machine) for one in machines):
+    if isinstance(machine, str | Machine):
+        asked: list[MachineLike] = [machine]
+    elif isinstance(machine, list | tuple) and machine:
+        asked = list(machine)
+    else:
         raise ParameterError(f"{where}: machine is {machine!r}, expected a name, a hwmodel.Machine or a list of them.")
-    return cast("list[Machine]", machines)
+    return [found for one in asked if (found := one_machine(where, "machine", one)) is not None]
+
+
+def _gradient_of(product: Product) -> str:
+    """Say which gradient a matrix product in backward is: that of the weights multiplies gradients by activations."""
+    node = torch._C._current_autograd_node()
+    batched = node is not None and "Bmm" in node.name()
+    return "weight_gradient" if product.task.two_activations and not batched else "input_gradient"
 
 
 def _prune(tensor: torch.Tensor, threshold: float) -> tuple[torch.Tensor, int]:

@@ -1,29 +1,37 @@
 """Static operands laid out for the kernels, kept from one use to the next.
 
-Laying out AlexNet's weights and looking at each costs more than its forward, so the result is kept by storage and
-version. ``_version`` misses writes through ``.data``, so the first use in each run compares a checksum as well: a sum of
-the values weighed by their place, in one pass, in which a NaN or an infinity shows too.
+Laying out AlexNet's weights and looking at each costs more than its forward, so the result is kept by storage. Whether it still
+holds is seen from a checksum over the bits of every value and its place, compared at the first use in each run and after every
+watched operator that writes into the storage: ``_version`` misses writes through ``.data`` and those of fused optimizers.
 """
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 
 from eventnet.provenance import storage_key
+from hwmodel.compiled import compiled
 from hwmodel.errors import ValuesError
 from hwmodel.operands import Array, Weights
 
-ROW = 4096
+BITS = {8: np.uint64, 4: np.uint32, 2: np.uint16, 1: np.uint8}
+# The bits of the exponent, all of which are set in an infinity or a NaN; 0 for types that have none.
+EXPONENT = {
+    torch.float64: 0x7FF0000000000000,
+    torch.float32: 0x7F800000,
+    torch.float16: 0x7C00,
+    torch.bfloat16: 0x7F80,
+}
 
 
 @dataclass
 class _Entry:
     reference: StorageWeakRef
-    checksum: float
-    version: int
+    checksum: int
     laid_out: dict[Hashable, Weights] = field(default_factory=dict)
 
 
@@ -34,7 +42,11 @@ class WeightCache:
     """The static operands of one run; what they hold is shared with later runs while their storage lives."""
 
     def __init__(self) -> None:
-        self._checked: dict[int, int] = {}  # storage -> version at which this run compared the checksum
+        self._checked: set[int] = set()  # storages whose checksum was compared since they were last written
+
+    def written(self, tensor: torch.Tensor) -> None:
+        """Take note that an operator has written into a tensor's storage."""
+        self._checked.discard(storage_key(tensor))
 
     def get(self, tensor: torch.Tensor, layout: Hashable, where: str, lay_out: Callable[[Array], Weights]) -> Weights:
         """Return a static operand as the kernels want it.
@@ -55,14 +67,14 @@ class WeightCache:
         ValuesError
             If the tensor holds NaN or infinite values.
         """
-        key, version = storage_key(tensor), _version(tensor)
+        key = storage_key(tensor)
         entry = _ENTRIES.get(key)
-        if entry is None or self._checked.get(key) != version:
+        if entry is None or key not in self._checked:
             checksum = _checksum(tensor, where)
-            if entry is None or entry.version != version or entry.checksum != checksum:
+            if entry is None or entry.checksum != checksum:
                 _drop_dead_entries()
-                entry = _ENTRIES[key] = _Entry(StorageWeakRef(tensor.untyped_storage()), checksum, version)
-            self._checked[key] = version
+                entry = _ENTRIES[key] = _Entry(StorageWeakRef(tensor.untyped_storage()), checksum)
+            self._checked.add(key)
         view = (layout, tuple(tensor.shape), tensor.stride(), tensor.storage_offset(), tensor.dtype)
         if view not in entry.laid_out:
             entry.laid_out[view] = _own(lay_out(as_array(tensor)), tensor)
@@ -94,23 +106,31 @@ def _own(weights: Weights, tensor: torch.Tensor) -> Weights:
     return weights
 
 
-def _version(tensor: torch.Tensor) -> int:
-    return -1 if tensor.is_inference() else tensor._version
-
-
-def _checksum(tensor: torch.Tensor, where: str) -> float:
-    """Weigh all values of the tensor's whole storage by their place; NaN and infinity are refused."""
+def _checksum(tensor: torch.Tensor, where: str) -> int:
+    """Return a number that changes with the bits or the place of any value in the tensor's whole storage; refuse NaN."""
     storage = torch.empty(0, dtype=tensor.dtype).set_(tensor.untyped_storage())
-    flat = storage.float() if storage.dtype not in (torch.float32, torch.float64) else storage
-    rows, rest = divmod(flat.numel(), ROW)
-    places = torch.linspace(1.0, 2.0, ROW, dtype=flat.dtype)
-    total = float(flat[rows * ROW :] @ places[:rest])
-    if rows:
-        per_row = flat[: rows * ROW].view(rows, ROW) @ places
-        total += float(per_row @ torch.linspace(1.0, 2.0, rows, dtype=flat.dtype))
-    if not abs(total) < float("inf"):
+    bits = storage.view(torch.uint8).numpy().view(BITS[storage.element_size()])
+    exponent = EXPONENT.get(storage.dtype, 0)
+    checksum, finite = _weigh(bits, bits.dtype.type(exponent))
+    if exponent and not finite:
         require_finite(tensor, where)
-    return total
+    return int(checksum)
+
+
+@compiled
+def _weigh(bits: Array, exponent: Any) -> tuple[Any, bool]:
+    """Add up the bits of all values, each times an odd number that tells its place, modulo 2**64.
+
+    An odd number has an inverse, so a change of one value always changes the sum.
+    """
+    total = np.uint64(0)
+    place = np.uint64(1)
+    finite = True
+    for one in range(bits.size):
+        total += np.uint64(bits[one]) * place
+        place += np.uint64(2)
+        finite &= (bits[one] & exponent) != exponent
+    return total, finite
 
 
 def _drop_dead_entries() -> None:

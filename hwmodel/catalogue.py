@@ -38,8 +38,8 @@ def load(name: str, /, **parameters: Any) -> Machine:
     32
     """
     known = _machines()
-    if name not in known:
-        raise UnknownNameError(f"hwmodel.load: no machine is called {name!r}, {expected_one_of(name, known)}")
+    if not isinstance(name, str) or name not in known:
+        raise UnknownNameError(f"hwmodel.load: no machine is called {name!r}, {expected_one_of(str(name), known)}")
     machine = known[name]
     allowed = [one.name for one in fields(machine) if "doc" in one.metadata]
     for parameter in parameters:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from hwmodel.ledger import Ledger
 from hwmodel.machine import Machine
-from hwmodel.task import Task
 
 READ = "offchip.read_byte"
 
@@ -21,12 +20,11 @@ class WeightMemory:
     used_bytes: int = 0
     resident: set[Hashable] = field(default_factory=set)
 
-    def use(self, task: Task, parameter: Hashable) -> int:
-        """Return the bytes that come onto the chip for one use of a task's static operand.
+    def use(self, parameter: Hashable, size: int) -> int:
+        """Return the bytes that come onto the chip for one use of a parameter of so many bytes.
 
         A parameter that stays is read once, before the run, and that is not counted: a device holds its network.
         """
-        size = task.weight_bytes
         if not size or parameter in self.resident:
             return 0
         if self.used_bytes + size <= self.machine.weight_memory_bytes:

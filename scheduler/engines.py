@@ -3,7 +3,7 @@
 from typing import Literal
 
 from hwmodel.catalogue import expected_one_of
-from hwmodel.errors import UnknownNameError, UnsupportedError
+from hwmodel.errors import ParameterError, UnknownNameError, UnsupportedError
 from hwmodel.machine import Machine
 from hwmodel.products import Products
 from hwmodel.task import Task
@@ -38,9 +38,14 @@ def run(machine: Machine, task: Task, engine: Engine = "auto", values: Values = 
     UnsupportedError
         If the machine cannot map the task.
     """
+    if not isinstance(machine, Machine) or not isinstance(task, Task):
+        raise ParameterError(
+            f"scheduler.run: machine is a {type(machine).__name__} and task a {type(task).__name__}, expected a "
+            "hwmodel.Machine and a hwmodel.Task. Make them with hwmodel.load and hwmodel.Task.convolution or matmul."
+        )
     check_engine(engine, "scheduler.run")
     if values not in ("events", "reference"):
-        raise UnknownNameError(f"scheduler.run: values is {values!r}, {expected_one_of(values, ('events', 'reference'))}")
+        raise UnknownNameError(f"scheduler.run: values is {values!r}, {expected_one_of(str(values), ('events', 'reference'))}")
     reason = machine.cannot_map(task)
     if reason is not None:
         raise UnsupportedError(
@@ -55,4 +60,4 @@ def run(machine: Machine, task: Task, engine: Engine = "auto", values: Values = 
 def check_engine(engine: str, where: str) -> None:
     """Raise UnknownNameError unless an engine has that name."""
     if engine not in ENGINES:
-        raise UnknownNameError(f"{where}: no engine is called {engine!r}, {expected_one_of(engine, ENGINES)}")
+        raise UnknownNameError(f"{where}: no engine is called {engine!r}, {expected_one_of(str(engine), ENGINES)}")

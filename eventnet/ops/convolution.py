@@ -156,6 +156,6 @@ def refuse_several_samples(activations: torch.Tensor, weight: torch.Tensor, wher
 
 
 FORMS = (
-    Form("convolution", ("convolution",), ("input", "weight"), _forward),
+    Form("convolution", ("convolution", "_convolution"), ("input", "weight"), _forward),
     Form("convolution", ("convolution_backward",), ("grad_output", "input", "weight"), _backward),
 )

@@ -47,7 +47,7 @@ def _with_addend(first: str, second: str) -> Callable[[Call], dict[int, Product]
         beta, alpha = call["beta"], call["alpha"]
         bare = matrix_product(call, first, second)
         addend = None if beta == 0 else call["self"].detach() * beta  # beta 0 means self is not read, NaN or not
-        return {0: replace(bare, scale=float(alpha), addend=addend)}
+        return {0: replace(bare, scale=alpha, addend=addend)}
 
     return products
 

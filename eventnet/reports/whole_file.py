@@ -15,9 +15,12 @@ def write_whole(path: str | Path, text: str) -> None:
     DataError
         If the folder is not there, is not writable or is full; the target is then as it was.
     """
-    target = Path(path)
+    target = Path(os.path.realpath(path))  # what a link points to, so that the link stays one
     temporary = None
     try:
+        if target.exists() and not target.is_file():  # a pipe or a device, which has no halves
+            target.write_text(text, encoding="utf-8")
+            return
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
             file.write(text)

@@ -52,7 +52,7 @@ def test_an_error_beyond_rounding_is_seen_by_the_bound(run_with_adder):
     verdict = run_with_adder(disturb).records[0].verdict
     assert verdict.error_ratio > 1
     assert verdict.integers_equal
-    assert str(verdict).startswith("Conv2d on cnvlutin (convolution): its error is ")
+    assert str(verdict).startswith("convolution on cnvlutin in 'Conv2d': its error is ")
 
 
 def test_an_error_within_rounding_is_none(run_with_adder):
@@ -77,7 +77,7 @@ def test_a_disagreement_of_the_baseline_counts_too(monkeypatch):
     assert run.records[0].verdict.agrees
     assert not run.records[0].baseline_verdict.agrees
     assert not run.agreement
-    assert str(run.agreement).startswith("1 of 2 operators DISAGREE with PyTorch; worst: Linear on dadiannao (matmul): ")
+    assert str(run.agreement).startswith("1 of 2 products DISAGREE with PyTorch; worst: matmul on dadiannao in 'Linear': ")
 
 
 def test_the_bound_counts_the_bias():
@@ -92,4 +92,4 @@ def test_the_bound_counts_the_bias():
 def test_no_product_is_no_disagreement():
     agreement = eventnet.verify(nn.ReLU(), torch.ones(3))
     assert agreement
-    assert str(agreement) == "no operator to compare with PyTorch"
+    assert str(agreement) == "no product to compare with PyTorch"

@@ -25,6 +25,8 @@ def nan():
     return model, torch.ones(1, 4)
 def several():
     return torch.nn.Conv2d(1, 1, 3), torch.ones(2, 1, 5, 5)
+def leaves():
+    raise SystemExit(3)
 def fails():
     def program(x):
         raise KeyError("inside")
@@ -122,7 +124,7 @@ def test_machines_and_models_are_listed(capsys):
         (["missing.py:make"], "eventnet run: there is no file 'missing.py', expected MODEL as a name or file.py:factory."),
         (
             ["FACTORY:make"],
-            "eventnet run: 'FACTORY' has no function 'make', expected one of broken, fails, nan, nothing, several, tiny, "
+            "eventnet run: 'FACTORY' has no function 'make', expected one of broken, fails, leaves, nan, nothing, several, tiny, "
             "with_inputs.",
         ),
         (["FACTORY:broken"], "eventnet run: FACTORY:broken raises ValueError: no weights here. Mend it first."),
@@ -137,7 +139,7 @@ def test_machines_and_models_are_listed(capsys):
         ),
         (
             ["FACTORY:fails"],
-            "eventnet run: FACTORY:fails raises KeyError on its input: 'inside'. Run the model by itself first, or give it "
+            "eventnet run: FACTORY:fails raises KeyError: 'inside' on its input. Run the model by itself first, or give it "
             "another input.",
         ),
         (
@@ -183,3 +185,23 @@ def test_grad_mode_is_left_as_it_was(factory):
     assert torch.is_grad_enabled()
     main(["run", f"{factory}:with_inputs"])
     assert torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["lenet300", "--size", "0"], "eventnet run: --size is 0, expected 1 to 8192 pixels a side."),
+        (["lenet300", "--size", "100000"], "eventnet run: --size is 100000, expected 1 to 8192 pixels a side."),
+        (["FACTORY:leaves"], "eventnet run: FACTORY:leaves raises SystemExit: 3. Mend it first."),
+        (
+            ["lenet300", "--machine", "cnvlutin:name=x"],
+            "hwmodel.load: machine 'cnvlutin' has no parameter 'name', expected one of assignment, brick, clock_hz, "
+            "empty_brick_ticks, encoder_throttles, filters_per_unit, lanes, link_bytes_per_second, skip_fully_connected, "
+            "synapse_bytes_per_unit, units, vector_lanes.",
+        ),
+    ],
+)
+def test_unusual_input_gets_one_line_too(arguments, message, factory, capsys):
+    given = [argument.replace("FACTORY", factory) for argument in arguments]
+    assert main(["run", *given]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == f"eventnet: {message.replace('FACTORY', factory)}"

@@ -177,7 +177,7 @@ def test_verify_says_how_every_product_agrees():
     agreement = eventnet.verify(model, torch.randn(1, 2, 9, 9))
     assert agreement
     assert [verdict.name for verdict in agreement.verdicts] == ["0", "2"]
-    assert str(agreement).startswith("all 2 operators agree with PyTorch; worst: ")
+    assert str(agreement).startswith("every product agrees with PyTorch, 2 compared; worst: ")
 
 
 def test_statistics_over_samples_are_those_of_the_runs():
