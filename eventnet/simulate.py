@@ -229,7 +229,8 @@ def _put_back(root: nn.Module | None, where: str) -> Iterator[None]:
     A program that writes into its parameters cannot be run twice, and is refused.
     """
     buffers = [(buffer, buffer.detach().clone()) for buffer in root.buffers()] if root is not None else []
-    held = [(module, dict(module._buffers)) for module in root.modules()] if root is not None else []
+    modules = [] if root is None else [one for one in root.modules() if not isinstance(one, torch.jit.ScriptModule)]
+    held = [(module, dict(module._buffers)) for module in modules]
     named = dict(root.named_parameters()) if root is not None else {}
     parameters = list(named.values())
     versions = [_version(one) for one in parameters]
