@@ -15,12 +15,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hwmodel.errors import ParameterError, ShapeError, ValuesError
+from hwmodel.errors import ShapeError
+from hwmodel.geometry import Pair, all_taps, check_integer, convolution_taps, per_dimension, transposed_targets, whole
+from hwmodel.given import Operand, activations_of, shape_of, weights_of
 from hwmodel.layout import PADDING, ConvolutionLayout, Layout, MatmulLayout, Taps, TransposedLayout, WeightGradientLayout
-from hwmodel.operands import Activations, Array, Weights, as_values
+from hwmodel.operands import Activations, Weights
 
-Operand = Array | Sequence[int]
-Pair = int | Sequence[int]
 Kind = Literal["convolution", "matmul"]
 
 
@@ -98,21 +98,21 @@ class Task:
             If a number is out of range.
         """
         where = f"Task.convolution {name!r}" if name else "Task.convolution"
-        dimensions = len(_shape(weights)) - 2
+        dimensions = len(shape_of(weights)) - 2
         if dimensions not in (1, 2, 3):
             raise ShapeError(
-                f"{where}: weights have {len(_shape(weights))} dimensions, expected 3, 4 or 5 "
+                f"{where}: weights have {len(shape_of(weights))} dimensions, expected 3, 4 or 5 "
                 "(filters, channels of a group, and one to three of the kernel)."
             )
-        with_frames = len(_shape(activations)) == dimensions + 2
-        if not with_frames and len(_shape(activations)) != dimensions + 1:
+        with_frames = len(shape_of(activations)) == dimensions + 2
+        if not with_frames and len(shape_of(activations)) != dimensions + 1:
             raise ShapeError(
-                f"{where}: activations have {len(_shape(activations))} dimensions, expected {dimensions + 1} "
+                f"{where}: activations have {len(shape_of(activations))} dimensions, expected {dimensions + 1} "
                 f"(channels and {dimensions} of space) or one more for frames, because weights have {dimensions + 2}."
             )
-        frames, channels, *space = _shape(activations) if with_frames else (1, *_shape(activations))
-        filters, group_channels, *kernel = _shape(weights)
-        _check_integer(where, "groups", groups, minimum=1)
+        frames, channels, *space = shape_of(activations) if with_frames else (1, *shape_of(activations))
+        filters, group_channels, *kernel = shape_of(weights)
+        check_integer(where, "groups", groups, minimum=1)
         if channels != groups * group_channels:
             raise ShapeError(
                 f"{where}: activations have {channels} channels, expected {groups * group_channels} "
@@ -120,17 +120,17 @@ class Task:
             )
         if filters % groups:
             raise ShapeError(f"{where}: {filters} filters do not divide into {groups} groups, expected a multiple.")
-        steps = _per_dimension(where, "stride", stride, dimensions, minimum=1)
-        pads = _per_dimension(where, "padding", padding, dimensions, minimum=0)
-        spreads = _per_dimension(where, "dilation", dilation, dimensions, minimum=1)
-        taps = [_convolution_taps(where, *one) for one in zip(space, kernel, steps, pads, spreads, strict=True)]
+        steps = per_dimension(where, "stride", stride, dimensions, minimum=1)
+        pads = per_dimension(where, "padding", padding, dimensions, minimum=0)
+        spreads = per_dimension(where, "dilation", dilation, dimensions, minimum=1)
+        taps = [convolution_taps(where, *one) for one in zip(space, kernel, steps, pads, spreads, strict=True)]
         out_space = tuple(len(table) for table in taps)
         lead: tuple[int, ...] = (frames,) if with_frames else ()
-        layout = ConvolutionLayout(_shape(activations), _shape(weights), (*lead, filters, *out_space), groups)
+        layout = ConvolutionLayout(shape_of(activations), shape_of(weights), (*lead, filters, *out_space), groups)
         return Task(
             kind="convolution",
-            activations=_activations(activations, layout),
-            weights=_weights(weights, layout),
+            activations=activations_of(activations, layout),
+            weights=weights_of(weights, layout),
             taps=all_taps(frames, taps),
             layout=layout,
             name=name,
@@ -159,7 +159,7 @@ class Task:
             If the shapes do not fit each other.
         """
         where = f"Task.matmul {name!r}" if name else "Task.matmul"
-        a_shape, w_shape = _shape(activations), _shape(weights)
+        a_shape, w_shape = shape_of(activations), shape_of(weights)
         if (len(a_shape), len(w_shape)) not in ((1, 2), (2, 2), (3, 3)):
             raise ShapeError(
                 f"{where}: operands have {len(a_shape)} and {len(w_shape)} dimensions, "
@@ -180,9 +180,9 @@ class Task:
         layout = MatmulLayout(a_shape, w_shape, (*a_shape[:-1], columns), batch)
         return Task(
             kind="matmul",
-            activations=_activations(activations, layout),
-            weights=_weights(weights, layout),
-            taps=all_taps(1, [_whole(rows)]),
+            activations=activations_of(activations, layout),
+            weights=weights_of(weights, layout),
+            taps=all_taps(1, [whole(rows)]),
             layout=layout,
             name=name,
             two_activations=two_activations,
@@ -224,21 +224,21 @@ class Task:
             If a number is out of range.
         """
         where = f"Task.transposed_convolution {name!r}" if name else "Task.transposed_convolution"
-        a_shape, w_shape = _shape(activations), _shape(weights)
+        a_shape, w_shape = shape_of(activations), shape_of(weights)
         dimensions = len(w_shape) - 2
         with_frames = len(a_shape) == dimensions + 2
         frames, channels, *space = a_shape if with_frames else (1, *a_shape)
-        _check_integer(where, "groups", groups, minimum=1)
+        check_integer(where, "groups", groups, minimum=1)
         if len(space) != dimensions or channels != w_shape[0] or channels % groups:
             raise ShapeError(
                 f"{where}: activations of shape {a_shape} and weights of shape {w_shape} do not fit with {groups} groups, "
                 "expected ([frames,] C, *spatial) and (C, F / groups, *kernel)."
             )
-        steps = _per_dimension(where, "stride", stride, dimensions, minimum=1)
-        pads = _per_dimension(where, "padding", padding, dimensions, minimum=0)
-        more = _per_dimension(where, "output_padding", output_padding, dimensions, minimum=0)
-        spreads = _per_dimension(where, "dilation", dilation, dimensions, minimum=1)
-        targets = [_targets(where, *one) for one in zip(space, w_shape[2:], steps, pads, more, spreads, strict=True)]
+        steps = per_dimension(where, "stride", stride, dimensions, minimum=1)
+        pads = per_dimension(where, "padding", padding, dimensions, minimum=0)
+        more = per_dimension(where, "output_padding", output_padding, dimensions, minimum=0)
+        spreads = per_dimension(where, "dilation", dilation, dimensions, minimum=1)
+        targets = [transposed_targets(where, *one) for one in zip(space, w_shape[2:], steps, pads, more, spreads, strict=True)]
         lead: tuple[int, ...] = (frames,) if with_frames else ()
         layout = TransposedLayout(
             a_shape,
@@ -249,9 +249,9 @@ class Task:
         )
         return Task(
             kind="convolution",
-            activations=_activations(activations, layout),
-            weights=_weights(weights, layout),
-            taps=all_taps(frames, [_whole(size) for size in space]),
+            activations=activations_of(activations, layout),
+            weights=weights_of(weights, layout),
+            taps=all_taps(frames, [whole(size) for size in space]),
             layout=layout,
             name=name,
             part=part,
@@ -289,11 +289,11 @@ class Task:
         """
         where = f"Task.weight_gradient {name!r}" if name else "Task.weight_gradient"
         dimensions = len(kernel)
-        a_shape, g_shape = _shape(activations), _shape(gradient)
-        steps = _per_dimension(where, "stride", stride, dimensions, minimum=1)
-        pads = _per_dimension(where, "padding", padding, dimensions, minimum=0)
-        spreads = _per_dimension(where, "dilation", dilation, dimensions, minimum=1)
-        taps = [_convolution_taps(where, *one) for one in zip(a_shape[2:], kernel, steps, pads, spreads, strict=True)]
+        a_shape, g_shape = shape_of(activations), shape_of(gradient)
+        steps = per_dimension(where, "stride", stride, dimensions, minimum=1)
+        pads = per_dimension(where, "padding", padding, dimensions, minimum=0)
+        spreads = per_dimension(where, "dilation", dilation, dimensions, minimum=1)
+        taps = [convolution_taps(where, *one) for one in zip(a_shape[2:], kernel, steps, pads, spreads, strict=True)]
         if a_shape[0] != 1 or g_shape[0] != 1 or g_shape[2:] != tuple(len(table) for table in taps):
             raise ShapeError(
                 f"{where}: a gradient of shape {g_shape} does not fit an input of shape {a_shape} and a kernel of "
@@ -303,8 +303,8 @@ class Task:
         layout = WeightGradientLayout(a_shape, g_shape, (g_shape[1], channels, *kernel), groups)
         return Task(
             kind="convolution",
-            activations=_activations(activations, layout),
-            weights=_weights(gradient, layout),
+            activations=activations_of(activations, layout),
+            weights=weights_of(gradient, layout),
             taps=all_taps(channels, [table.T for table in taps]),
             layout=layout,
             name=name,
@@ -418,119 +418,3 @@ class Task:
             padded = np.concatenate([counts, np.zeros_like(counts.take([0], axis=axis))], axis=axis)
             counts = sum(padded.take(table[:, tap], axis=axis) for tap in range(table.shape[1]))  # PADDING is the last
         return np.asarray(np.moveaxis(counts, -1, 0).reshape(-1) * self.filters, dtype=np.int64)
-
-
-def convolution_weights(operand: Operand, groups: int) -> Weights:
-    """Lay (F, C / groups, *kernel) out as (groups, kernel positions * channels of a group, filters of a group)."""
-    return _weights(operand, ConvolutionLayout((), _shape(operand), (), groups))
-
-
-def transposed_weights(operand: Operand, groups: int) -> Weights:
-    """Lay (C, F / groups, *kernel) out as (groups, channels of a group, kernel positions * filters of a group)."""
-    nowhere = all_taps(0, [])
-    return _weights(operand, TransposedLayout((), _shape(operand), (), groups, nowhere))
-
-
-def matmul_weights(operand: Operand) -> Weights:
-    """Lay (K, N) or (B, K, N) out as (B, K, N), columns innermost."""
-    shape = _shape(operand)
-    return _weights(operand, MatmulLayout((), shape, (), shape[0] if len(shape) == 3 else 1))
-
-
-def all_taps(frames: int, space: Sequence[NDArray[np.int64]]) -> Taps:
-    """Complete the tables of one to three dimensions with one-to-one tables for frames and the missing dimensions."""
-    depth, height, width = [_whole(1)] * (3 - len(space)) + list(space)
-    return _whole(frames), depth, height, width
-
-
-def _whole(size: int) -> NDArray[np.int64]:
-    return np.arange(size, dtype=np.int64)[:, None]
-
-
-def _convolution_taps(where: str, size: int, kernel: int, stride: int, pad: int, dilation: int) -> NDArray[np.int64]:
-    reach = dilation * (kernel - 1) + 1
-    outputs = (size + 2 * pad - reach) // stride + 1
-    if kernel < 1 or outputs < 1:
-        raise ShapeError(
-            f"{where}: a kernel that spans {reach} does not fit an input of {size} with padding {pad}, "
-            "expected at least one window."
-        )
-    positions = np.arange(outputs)[:, None] * stride - pad + np.arange(kernel)[None, :] * dilation
-    return np.where((positions >= 0) & (positions < size), positions, PADDING).astype(np.int64)
-
-
-def _shape(operand: Operand | Weights) -> tuple[int, ...]:
-    if isinstance(operand, Weights):
-        return operand.given_shape
-    if isinstance(operand, np.ndarray):
-        return operand.shape
-    if not isinstance(operand, tuple | list) or not all(isinstance(size, int | np.integer) and size >= 0 for size in operand):
-        raise ParameterError(
-            f"hwmodel.Task: an operand is {type(operand).__name__}, expected a numpy array of numbers, a boolean mask, or a "
-            "shape of integers that are not negative. Convert it first."
-        )
-    return tuple(int(size) for size in operand)
-
-
-def _activations(operand: Operand, layout: Layout) -> Activations:
-    if not isinstance(operand, np.ndarray):
-        return Activations(layout.lay_activations(np.ones(_shape(operand), dtype=np.uint8)), None)
-    values = as_values(operand)
-    if values is None:
-        return Activations(layout.lay_activations(operand).view(np.uint8), None)
-    laid_out = layout.lay_activations(values)
-    return Activations((laid_out != 0).view(np.uint8), laid_out)
-
-
-def _weights(operand: Operand | Weights, layout: Layout) -> Weights:
-    if isinstance(operand, Weights):
-        return _laid_out_before(operand, layout)
-    shape = _shape(operand)
-    if not isinstance(operand, np.ndarray):
-        return Weights(layout.laid_weights_shape, None, None, shape)
-    values = as_values(operand)
-    if values is None:
-        return Weights(layout.laid_weights_shape, None, layout.lay_weights(operand), shape)
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise ValuesError(
-            "hwmodel.Task: the weights hold NaN or infinite values, expected finite ones. "
-            "A zero activation times such a weight is NaN, and no event would carry it."
-        )
-    return Weights(layout.laid_weights_shape, layout.lay_weights(values), None, shape)
-
-
-def _laid_out_before(weights: Weights, layout: Layout) -> Weights:
-    if weights.shape != layout.laid_weights_shape:
-        raise ShapeError(
-            f"hwmodel.Task: weights were laid out as {weights.shape} (groups, operands, filters), expected "
-            f"{layout.laid_weights_shape}. Lay them out for this task."
-        )
-    return weights
-
-
-def _targets(
-    where: str, size: int, kernel: int, stride: int, pad: int, more: int, dilation: int
-) -> tuple[int, NDArray[np.int64]]:
-    """Return the size of a transposed convolution's output, and where each input position writes at each kernel position."""
-    outputs = (size - 1) * stride - 2 * pad + dilation * (kernel - 1) + more + 1
-    if kernel < 1 or outputs < 1:
-        raise ShapeError(
-            f"{where}: an input of {size} with a kernel of {kernel}, stride {stride} and padding {pad} gives {outputs} "
-            "positions, expected at least one."
-        )
-    positions = np.arange(size)[:, None] * stride - pad + np.arange(kernel)[None, :] * dilation
-    return outputs, np.where((positions >= 0) & (positions < outputs), positions, PADDING).astype(np.int64)
-
-
-def _check_integer(where: str, what: str, value: object, minimum: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:
-        raise ParameterError(f"{where}: {what} is {value!r}, expected an integer of at least {minimum}.")
-    return int(value)
-
-
-def _per_dimension(where: str, what: str, value: Pair, dimensions: int, minimum: int) -> tuple[int, ...]:
-    if not isinstance(value, Sequence):
-        return (_check_integer(where, what, value, minimum),) * dimensions
-    if len(value) != dimensions:
-        raise ShapeError(f"{where}: {what} has {len(value)} entries, expected one for each of {dimensions} dimensions.")
-    return tuple(_check_integer(where, what, one, minimum) for one in value)

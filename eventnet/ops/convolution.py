@@ -14,7 +14,8 @@ from eventnet.call import Call, Form
 from eventnet.product import Product
 from eventnet.weights import as_array
 from hwmodel.errors import ShapeError
-from hwmodel.task import Task, convolution_weights, transposed_weights
+from hwmodel.given import convolution_weights, transposed_weights
+from hwmodel.task import Task
 
 _GEOMETRY = ("stride", "padding", "dilation")
 

@@ -11,7 +11,8 @@ import torch
 from eventnet.call import Call, Form
 from eventnet.product import Product
 from eventnet.weights import as_array
-from hwmodel.task import Task, matmul_weights
+from hwmodel.given import matmul_weights
+from hwmodel.task import Task
 
 
 def matrix_product(call: Call, first_name: str, second_name: str) -> Product:

@@ -4,8 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwmodel import ParameterError, ShapeError, Task, ValuesError
+from hwmodel.given import convolution_weights, matmul_weights
+from hwmodel.layout import PADDING
 from hwmodel.products import multiply_all
-from hwmodel.task import PADDING, convolution_weights, matmul_weights
 
 generated = settings(max_examples=60, deadline=None, derandomize=True)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import hwmodel.windows
 from hwmodel import Task
-from hwmodel.task import PADDING
+from hwmodel.layout import PADDING
 from hwmodel.walk import dealt, interleaved, sliced
 from hwmodel.windows import count_lanes, lane_events, window_origins, window_ranges
 
