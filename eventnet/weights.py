@@ -43,6 +43,7 @@ class WeightCache:
 
     def __init__(self) -> None:
         self._checked: set[int] = set()  # storages whose checksum was compared since they were last written
+        _drop_dead_entries()
 
     def written(self, tensor: torch.Tensor) -> None:
         """Take note that an operator has written into a tensor's storage."""

@@ -1,5 +1,6 @@
 """Unusual programs, found by attacking: each once gave a wrong number, a crash or a lost file."""
 
+import gc
 import os
 import re
 
@@ -10,6 +11,7 @@ from torch import nn
 import eventnet
 import hwmodel
 import scheduler
+from eventnet.weights import _ENTRIES
 
 
 def test_the_smallest_write_through_data_is_seen():
@@ -254,3 +256,13 @@ def test_a_name_is_no_machine_for_the_scheduler():
     )
     with pytest.raises(hwmodel.ParameterError, match=f"^{re.escape(message)}$"):
         scheduler.run("cnvlutin", None)
+
+
+def test_what_was_laid_out_for_a_model_goes_with_it():
+    layer = nn.Linear(64, 64)
+    eventnet.simulate(layer, torch.ones(1, 64))
+    before = len(_ENTRIES)
+    del layer
+    gc.collect()
+    eventnet.simulate(torch.relu, torch.ones(1))
+    assert len(_ENTRIES) < before
