@@ -144,7 +144,7 @@ def integers_equal(product: Product, products: Products) -> bool:
     sums = products.integer_outputs
     assert sums is not None
     task = product.task
-    exact = torch.float32 if task.operands * LARGEST_PRODUCT < EXACT_IN_FLOAT32 else torch.float64
+    exact = torch.float32 if task.terms * LARGEST_PRODUCT < EXACT_IN_FLOAT32 else torch.float64
     first = torch.from_numpy(np.ascontiguousarray(task.layout.give_activations(task.activations.integers))).to(exact)
     second = torch.from_numpy(np.ascontiguousarray(task.layout.give_weights(task.weights.integers))).to(exact)
     return bool(np.array_equal(product.multiply(first, second).numpy(), sums))

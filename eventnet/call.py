@@ -26,7 +26,8 @@ class Call:
     first_layer
         Whether its streamed operand is the program's input with no multiply-accumulate in between.
     lay_out
-        Makes a hardware operand of a static tensor: (tensor, what the layout depends on, function of its array).
+        Makes the second operand of a tensor, and keeps it if it is static: (tensor, what the layout depends on, function of
+        its array).
     """
 
     arguments: dict[str, Any]

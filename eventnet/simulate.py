@@ -90,19 +90,10 @@ def simulate(
     settings = settings_of("eventnet.simulate", flags)
     _check_kwargs("eventnet.simulate", kwargs)
     machines = machines_of("eventnet.simulate", machine)
+    compared = one_machine("eventnet.simulate", "baseline", baseline)
     if samples is not None:
-        return _simulate_samples(
-            model, args, kwargs, samples, machines, one_machine("eventnet.simulate", "baseline", baseline), settings
-        )
-    runs = _simulate(
-        "eventnet.simulate",
-        model,
-        args,
-        dict(kwargs or {}),
-        machines,
-        one_machine("eventnet.simulate", "baseline", baseline),
-        settings,
-    )
+        return _simulate_samples(model, args, kwargs, samples, machines, compared, settings)
+    runs = _simulate("eventnet.simulate", model, args, dict(kwargs or {}), machines, compared, settings)
     return runs[0] if isinstance(machine, MachineLike) else runs
 
 

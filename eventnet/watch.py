@@ -6,7 +6,7 @@ machines, and what flows on is the event-driven result; everything else PyTorch 
     watch / simulate
       _Mode.__torch_dispatch__        composite and fused operators come again as their parts
       Watcher.operator                one operator
-        Form.product                  the operator as a task            (eventnet/ops)
+        Form.products                 the operator as tasks             (eventnet/ops)
         Device.do                     its time and energy, its products (eventnet/device.py, scheduler)
         judge                         against PyTorch's own result      (eventnet/agreement.py)
 """
@@ -40,7 +40,7 @@ from eventnet.run import Run
 from eventnet.settings import Settings
 from eventnet.weights import WeightCache, as_array, require_finite
 from hwmodel.catalogue import load
-from hwmodel.errors import ParameterError, UnsupportedError, ValuesError
+from hwmodel.errors import ParameterError, UnsupportedError
 from hwmodel.machine import Machine
 from hwmodel.operands import Array, Weights
 from hwmodel.products import multiply_all
@@ -207,10 +207,7 @@ class Watcher:
             first_layer=form.op == "convolution" and self.settings.is_first(place.name, seen_first),
             lay_out=self._lay_out,
         )
-        try:
-            products = form.products(call)
-        except ValuesError as error:
-            raise ValuesError(f"{where}: {str(error).partition(': ')[2]}" if "hwmodel" in str(error) else str(error)) from None
+        products = form.products(call)
         if not products:
             self._other(func, args, kwargs, expected, place)
         for number, product in products.items():
@@ -303,9 +300,8 @@ class Watcher:
         tensor = product.second
         distinct = math.prod(size for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if stride)
         size = distinct * product.task.weight_bits // 8
-        key = storage_key(tensor)
-        if key in self._parameter_names:
-            return (key, tensor.storage_offset(), distinct), size
+        if (self._provenance.get(tensor) or Mark.CONSTANT) & Mark.PARAMETER:
+            return (storage_key(tensor), tensor.storage_offset(), distinct), size
         self._computed[place] += 1  # computed anew from a parameter: the same one at each call of its module
         return (place.name, self._computed[place]), size
 
@@ -329,7 +325,7 @@ class Watcher:
 
     def _lay_out(self, tensor: torch.Tensor, layout: Hashable, lay_out: Callable[[Array], Weights]) -> Weights:
         name = self._parameter_names.get(storage_key(tensor))
-        where = f"{self.where}: parameter {name!r}" if name else f"{self.where}: a static operand"
+        where = f"{self.where}: parameter {name!r}" if name else f"{self.where}: an operand that is no parameter"
         if not self._is_static(tensor):
             require_finite(tensor, where)
             return lay_out(as_array(tensor))

@@ -68,7 +68,7 @@ class Products:
     def adder_of(self, block: Block) -> Callable[[int], None] | None:
         """Return a function that adds the products of one job of the block; None if its jobs carry no events.
 
-        Cost: two microseconds a job, and a fraction of a nanosecond a product.
+        Cost: a compiled call a job, two with integers, and one vector multiply-add for each event and vector of filters.
         """
         return None if block.carried is None else self.adder(block.carried)
 

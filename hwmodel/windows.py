@@ -42,7 +42,7 @@ def window_ranges(task: Task) -> Iterator[tuple[int, int]]:
 def count_lanes(task: Task, walk: Walk, group: int, first: int, stop: int) -> LaneCounts:
     """Count the events and bricks of every lane in the windows from ``first`` up to ``stop`` of a group.
 
-    Cost: about a nanosecond for each operand of each window.
+    Cost: one look at each operand of each window.
     """
     lanes = walk.lane_pointers.size - 1
     counts = LaneCounts(*(np.zeros((stop - first, lanes), dtype=np.int64) for _ in range(3)))

@@ -175,8 +175,6 @@ class StageRun:
                     "Declare the stage with earliest=True."
                 )
             self._work = BlockWork(block, self.adder_of(block))
-            if not block.rounds:
-                self._work.book(self.ledger)
 
     def prepare(self) -> None:
         """Offer the next round to the dispatcher if everything it waits for has happened."""

@@ -114,10 +114,8 @@ def _torch_backward(
 
 
 def _weights(call: Call, transposed: bool | None = None) -> Any:
-    """Return the weight as a task takes it: laid out and kept if it is static."""
+    """Return the weight laid out as a task takes it."""
     weight = call["weight"]
-    if "weight" not in call.static:
-        return as_array(weight)
     lay_out = transposed_weights if (call["transposed"] if transposed is None else transposed) else convolution_weights
     return call.lay_out(weight, (lay_out.__name__, call["groups"]), partial(lay_out, groups=call["groups"]))
 

@@ -27,7 +27,7 @@ def matrix_product(call: Call, first_name: str, second_name: str) -> Product:
     if swapped:
         first, second = second.mT, first.mT
     two_activations = not call.static & {first_name, second_name}
-    weights = as_array(second) if two_activations else call.lay_out(second, "matmul", matmul_weights)
+    weights = call.lay_out(second, "matmul", matmul_weights)
     task = Task.matmul(as_array(first), weights, name=call.place.name, two_activations=two_activations)
 
     def finish(outputs: torch.Tensor) -> torch.Tensor:

@@ -266,3 +266,20 @@ def test_what_was_laid_out_for_a_model_goes_with_it():
     gc.collect()
     eventnet.simulate(torch.relu, torch.ones(1))
     assert len(_ENTRIES) < before
+
+
+def test_a_parameter_outside_of_any_module_has_one_place_in_weight_memory():
+    weight = nn.Parameter(torch.ones(64, 64))
+    machine = hwmodel.load("dadiannao", synapse_bytes_per_unit=512)  # 8 KiB a node, as large as the parameter
+    with eventnet.watch(machine=machine) as watcher:
+        torch.ones(1, 64) @ weight @ weight
+    assert [record.offchip_bytes for record in watcher.run.timed_records] == [0, 0]
+
+
+def test_second_activations_that_are_not_finite_get_one_sentence():
+    message = (
+        "eventnet.simulate: an operand that is no parameter: 1 of 4 weights are NaN or infinite, expected finite ones. A zero "
+        "activation times such a weight is NaN in PyTorch and an event that is not sent here; repair the parameter first."
+    )
+    with pytest.raises(hwmodel.ValuesError, match=f"^{re.escape(message)}$"):
+        eventnet.simulate(torch.mm, torch.ones(2, 2), torch.tensor([[1.0, float("inf")], [0.0, 1.0]]))

@@ -26,9 +26,7 @@ def test_convolutions_agree_forward_and_backward(agrees, dimensions, geometry, t
     torch.manual_seed(0)
     layer = LAYERS[dimensions][transposed](4, 8, 3, **geometry)
     run = agrees(layer, image(1, 4, *(6, 7, 5)[:dimensions]))
-    assert [record.part for record in run.timed_records] == ["forward", "input_gradient"] or [
-        record.part for record in run.timed_records
-    ] == ["forward", "input_gradient", "weight_gradient"]
+    assert [record.part for record in run.timed_records] == ["forward", "input_gradient"]
 
 
 def test_asymmetric_kernels_strides_and_padding_agree(agrees):
@@ -61,9 +59,7 @@ def test_both_gradients_have_as_many_products_as_the_forward():
         layer(image(1, 4, 8, 8).requires_grad_()).sum().backward()
     forward, input_gradient, weight_gradient = watcher.run.timed_records
     assert forward.macs == input_gradient.macs == weight_gradient.macs
-    assert [record.first_layer for record in watcher.run.timed_records] == [False] * 3 or forward.first_layer
-    assert not input_gradient.first_layer
-    assert not weight_gradient.first_layer
+    assert [record.first_layer for record in watcher.run.timed_records] == [True, False, False]
 
 
 def test_a_transposed_convolution_inserts_no_zeros():
@@ -91,5 +87,5 @@ def test_weights_made_by_another_network_are_activations():
     sample, made = image(1, 2, 5, 5), torch.tensor([[[[1.0, 0.0], [0.0, 2.0]], [[0.0, 0.0], [0.0, 1.0]]]])
     run = eventnet.simulate(torch.nn.functional.conv2d, sample, made)
     assert run.records[0].activations == 50 + 8
-    assert run.records[0].effectual_macs < run.records[0].macs - run.records[0].zero_macs + 1
+    assert run.records[0].effectual_macs == run.records[0].macs - run.records[0].zero_macs  # either zero counts
     assert run.agreement

@@ -52,9 +52,11 @@ def test_the_equation_holds_for_the_networks_without_a_published_figure(network,
 def test_ours_moves_with_the_machine():
     toy = list(cnvlutin.rows(named(cnvlutin={"units": 1, "lanes": 8})))[:TOY]
     assert [row.ours for row in toy] == [3, 2, 48, -48]  # the toy brings its own sizes
-    assert cnvlutin.independent_speedup(
-        hwmodel.load("cnvlutin", assignment="brick"), hwmodel.load("dadiannao"), "nin", 0.37
-    ) == pytest.approx(1.04, abs=0.1)
+    bricks = hwmodel.load("cnvlutin", assignment="brick")
+    speedup = cnvlutin.independent_speedup(bricks, hwmodel.load("dadiannao"), "nin", 0.37)
+    assert not Row(
+        "cnvlutin", "nin", 1.282, speedup, 0.03, "Figure 9", "digitised"
+    ).holds  # which is why slices are the default
     assert dadiannao.active_power_w(hwmodel.load("dadiannao", clock_hz=303e6)) < 0.6 * dadiannao.NODE_W
 
 
