@@ -157,7 +157,7 @@ class Run:
 
     @property
     def speedup(self) -> float | None:
-        """Baseline seconds over seconds, all tasks; None without a baseline or when no time passed."""
+        """Baseline seconds over seconds, all tasks; None without a baseline that did them all, or when no time passed."""
         return self._speedup(self.timed_records)
 
     @property
@@ -207,13 +207,18 @@ class Run:
         return total
 
     @property
+    def comparable(self) -> bool:
+        """Tell whether the baseline did every task that the machine did: runs of unequal coverage are not divided."""
+        return self.baseline is not None and all(record.baseline_ticks is not None for record in self.timed_records)
+
+    @property
     def others(self) -> Mapping[str, int]:
         """How often each operator ran in PyTorch, because it has no event form or its machine cannot map it."""
         return Counter(record.op for record in self.records if not record.timed)
 
     def _speedup(self, records: list[Record]) -> float | None:
         ticks = sum(record.ticks for record in records)
-        if self.baseline is None or not ticks:
+        if self.baseline is None or not ticks or not self.comparable:
             return None
         baseline_ticks = sum(record.baseline_ticks or 0 for record in records)
         return (baseline_ticks / self.baseline.clock_hz) / (ticks / self._need_machine().clock_hz)

@@ -135,7 +135,7 @@ def _comparison(run: Run) -> list[str]:
         row = [label, quantity(mine, unit)]
         if theirs is not None:
             other = getattr(theirs, name)
-            row += [quantity(other, unit), _ratio(other / mine if mine else None)]
+            row += [quantity(other, unit), _ratio(other / mine if mine and run.comparable else None)]
         rows.append(row)
     lines = aligned(rows, left=1)
     if theirs is not None:

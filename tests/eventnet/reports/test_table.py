@@ -91,6 +91,15 @@ def test_the_table_has_a_row_for_each_operator_and_the_totals():
     assert text.splitlines()[-1] == "agreement  not checked"
 
 
+def test_machines_that_did_not_do_the_same_tasks_are_not_divided():
+    run = Run(hwmodel.load("cnvlutin"), hwmodel.load("dadiannao"), {"values": "reference"})
+    run.records = [record("conv"), record("fc", baseline_ticks=None, speedup=None)]
+    assert run.speedup is None
+    assert run.speedup_conv is None
+    gains = [line.split()[-1] for line in str(run).splitlines()[9:16]]
+    assert gains == ["-"] * 7
+
+
 def test_calls_of_one_operator_share_a_row():
     groups = grouped([record("a"), record("b"), record("a", ticks=5)])
     assert [[one.ticks for one in group] for group in groups] == [[100, 5], [100]]
