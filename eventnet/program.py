@@ -61,11 +61,9 @@ def program(model: str, image: str | None, size: int | None, zero_fraction: floa
                 )
             inputs = (models.image(image, size or 224),)
     else:
-        if model not in models.names():
-            models.load(model)  # raises, with the known names
-        shape = models.input_shape(model)
         trained = model == "lenet5"
         module = models.trained_lenet5() if trained else models.load(model)
+        shape = models.input_shape(model)
         if not trained:
             remark = f"{model} has random weights (none can be had offline): its zeros are not those of the trained network"
         inputs = (_picture(image, (shape[1], size or shape[2])),)
