@@ -45,7 +45,7 @@ def alexnet_on_a_photograph() -> None:
     print(run, "\n")
 
     machine, baseline = hwmodel.load("cnvlutin"), hwmodel.load("dadiannao")
-    independent = independent_speedup(machine, baseline, "alexnet", ALEXNET_ZEROS, classifier=True)
+    independent = independent_speedup(machine, baseline, "alexnet", ALEXNET_ZEROS, all_layers=True)
     print(
         f"   speed-up, all layers: {run.speedup:.3f} with the photograph's zeros, {independent:.3f} with as many zeros placed"
     )

@@ -17,6 +17,7 @@ FREE = frozenset(
         "alias",
         "bernoulli",
         "cauchy",
+        "detach",
         "exponential",
         "fill",
         "geometric",

@@ -6,10 +6,10 @@ from typing import Literal
 
 import numpy as np
 
-from eventnet.product import Product
 from hwmodel.machine import Machine
 from hwmodel.offchip import WeightMemory
 from hwmodel.task import Task
+from hwmodel.vector import VectorTask
 from scheduler.engines import Engine, run
 from scheduler.outcome import Outcome
 
@@ -49,17 +49,19 @@ class Device:
     def __post_init__(self) -> None:
         self.memory = WeightMemory(self.machine)
 
-    def cannot_map(self, task: Task) -> str | None:
+    def cannot_map(self, task: Task | VectorTask) -> str | None:
         """Say why the machine cannot run a task, or None."""
+        if isinstance(task, VectorTask):
+            return "the machine has no unit for vector work" if self.machine.vector_plan(task) is None else None
         return self.machine.cannot_map(task)
 
-    def do(self, product: Product, parameter: Hashable, parameter_bytes: int, multiply: bool) -> Work:
+    def do(self, task: Task | VectorTask, parameter: Hashable = None, parameter_bytes: int = 0, multiply: bool = False) -> Work:
         """Do one task.
 
         Parameters
         ----------
-        product
-            Whose task is to be done.
+        task
+            What is to be done.
         parameter
             What identifies the task's static operand in the weight memory.
         parameter_bytes
@@ -67,7 +69,7 @@ class Device:
         multiply
             Whether to add the products up, those of small integers too.
         """
-        task, machine = product.task, self.machine
+        machine = self.machine
         outcome = run(machine, task, self.engine, "events" if multiply else "reference", integers=multiply)
         offchip_bytes = self.memory.use(parameter, parameter_bytes)
         offchip_seconds = self.memory.seconds(offchip_bytes)

@@ -16,6 +16,8 @@ import torch
 from torch import nn
 from torch.nn.modules import module as torch_module
 
+from eventnet.vector import Operation
+
 
 @dataclass(frozen=True)
 class Place:
@@ -42,6 +44,8 @@ class ModuleStack:
         self._calls: Counter[str] = Counter()
         self._stack: list[Place] = []
         self._forward_places: dict[int, Place] = {}
+        self._forward_operations: dict[int, Operation] = {}
+        self.operation: Operation | None = None
         self._on_enter = on_enter
         self._root_name = root if isinstance(root, str) else type(root).__name__
         if isinstance(root, nn.Module):
@@ -74,11 +78,23 @@ class ModuleStack:
         node = torch._C._current_autograd_node()
         if node is not None:
             return self._forward_places.get(node._sequence_nr(), Place("", 0))
-        place = self._stack[-1] if self._stack else Place(self._root_name, 0)
         if torch.is_grad_enabled():
             # The operator's own node already exists, so the next number is one beyond it.
-            self._forward_places[torch._C._autograd._get_sequence_nr() - 1] = place
-        return place
+            number = torch._C._autograd._get_sequence_nr() - 1
+            self._forward_places[number] = self.here
+            if self.operation is not None:
+                self._forward_operations[number] = self.operation
+        return self.here
+
+    @property
+    def here(self) -> Place:
+        """Give the innermost module whose forward is running, or the program outside of any."""
+        return self._stack[-1] if self._stack else Place(self._root_name, 0)
+
+    def operation_of_backward(self) -> Operation | None:
+        """Return the vector operation of several operators whose backward runs now, if it is that of one."""
+        node = torch._C._current_autograd_node()
+        return None if node is None else self._forward_operations.get(node._sequence_nr())
 
     def _name_all(self, module: nn.Module, prefix: str) -> None:
         for path, one in module.named_modules():

@@ -39,6 +39,7 @@ class Provenance:
 
     def __init__(self) -> None:
         self._marks: dict[int, tuple[StorageWeakRef, Mark]] = {}
+        self._in_pipeline: set[int] = set()
         self._purge_at = 1024
 
     def get(self, tensor: torch.Tensor) -> Mark | None:
@@ -56,7 +57,20 @@ class Provenance:
         self._marks[key] = (reference, mark)
         if len(self._marks) > self._purge_at:
             self._marks = {key: entry for key, entry in self._marks.items() if not entry[0].expired()}
+            self._in_pipeline &= self._marks.keys()
             self._purge_at = max(1024, 2 * len(self._marks))
+
+    def task_begins(self) -> None:
+        """Take note that machines turn to another task: what the one before made has left the pipeline."""
+        self._in_pipeline.clear()
+
+    def keep_in_pipeline(self, tensor: torch.Tensor) -> None:
+        """Take note that a product, or a function of one in the same pipeline, has just made a tensor."""
+        self._in_pipeline.add(storage_key(tensor))
+
+    def is_in_pipeline(self, tensor: torch.Tensor) -> bool:
+        """Tell whether a tensor is a product that has just been made, or a view of one."""
+        return storage_key(tensor) in self._in_pipeline
 
 
 def storage_key(tensor: torch.Tensor) -> int:

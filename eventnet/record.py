@@ -13,8 +13,9 @@ CATEGORIES = ("nonzero", "zero", "stall", "first_layer", "other")
 class Record:
     """One task of a run; see the contract in DESIGN.md for what each number means.
 
-    Operators without an event form have ``timed=False``: PyTorch computes them, they take no ticks, and their ``macs``
-    (if they have any) lower the run's coverage. ``why`` says why an operator that could have had ticks has none.
+    Operators without a form have ``timed=False``: PyTorch computes them, they take no ticks, and their ``macs`` (if they
+    have any) lower the run's coverage. ``why`` says why an operator that could have had ticks has none. ``vector`` marks
+    operators without products; those that run in the last stage of a product's pipeline have ``ticks`` 0.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Record:
     why: str = ""
     first_layer: bool = False
     convolution: bool = False
+    vector: bool = False
     macs: int = 0
     effectual_macs: int = 0
     executed_macs: int = 0

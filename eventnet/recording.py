@@ -1,4 +1,4 @@
-"""Make the record of a product: what is a property of the tensors, and what a machine took for it."""
+"""Make the record of a task: what is a property of the tensors, and what a machine took for it."""
 
 from typing import Any
 
@@ -8,9 +8,11 @@ from eventnet.device import Device, Work
 from eventnet.modules import Place
 from eventnet.product import Product
 from eventnet.record import Record
+from hwmodel.task import Task
+from hwmodel.vector import VectorTask
 
 
-def record_of(
+def product_record(
     form: Form,
     product: Product,
     place: Place,
@@ -40,34 +42,73 @@ def record_of(
         "verdict": verdict,
         "baseline_verdict": baseline_verdict,
     }
+    return Record(**properties, **_taken(task, device, work, baseline, baseline_work))
+
+
+def vector_record(
+    task: VectorTask,
+    place: Place,
+    activations: int,
+    events: int,
+    device: Device,
+    work: Work | None,
+    baseline: Device | None,
+    baseline_work: Work | None,
+) -> Record:
+    """Return the record of one vector operation on one device; without ticks if it has no unit for such work."""
+    return Record(**_vector_properties(task, place, activations, events), **_taken(task, device, work, baseline, baseline_work))
+
+
+def pipelined_record(task: VectorTask, place: Place, activations: int, events: int, baseline: Device | None) -> Record:
+    """Return the record of an element-wise function that takes no ticks, on the machine and on the baseline."""
+    compared: dict[str, Any] = {"baseline_ticks": 0, "baseline_pj": 0.0, "baseline_dynamic_pj": 0.0, "baseline_static_pj": 0.0}
+    return Record(**_vector_properties(task, place, activations, events), **(compared if baseline is not None else {}))
+
+
+def _vector_properties(task: VectorTask, place: Place, activations: int, events: int) -> dict[str, Any]:
+    return {
+        "name": place.name,
+        "op": task.op,
+        "part": task.part,
+        "call": place.call,
+        "vector": True,
+        "activations": activations,
+        "events": events,
+    }
+
+
+def _taken(
+    task: Task | VectorTask, device: Device | None, work: Work | None, baseline: Device | None, baseline_work: Work | None
+) -> dict[str, Any]:
+    """Return what a task took, by the fields of a record."""
     if work is None or device is None:
-        why = (device.cannot_map(task) or "") if device is not None else ""
-        return Record(timed=False, why=why, **properties)
-    outcome = work.outcome
+        return {"timed": False, "why": (device.cannot_map(task) or "") if device is not None else ""}
+    compared: dict[str, Any] = {}
     if baseline is not None and baseline_work is not None:
         baseline_seconds = baseline_work.ticks / baseline.machine.clock_hz
-        properties |= {
+        compared = {
             "baseline_ticks": baseline_work.ticks,
             "baseline_pj": baseline_work.dynamic_pj + baseline_work.static_pj + baseline_work.offchip_pj,
             "baseline_dynamic_pj": baseline_work.dynamic_pj,
             "baseline_static_pj": baseline_work.static_pj,
             "speedup": baseline_seconds / (work.ticks / device.machine.clock_hz) if work.ticks else None,
         }
-    return Record(
-        **properties,
-        executed_macs=outcome.ledger.executed_macs,
-        ticks=work.ticks,
-        lanes=outcome.busy_ticks.size,
-        busy_ticks=int(outcome.busy_ticks.sum()),
-        useful_ticks=outcome.useful_ticks,
-        stall_ticks=work.stall_ticks,
-        idle_ticks=work.idle_ticks,
-        dynamic_pj=work.dynamic_pj,
-        static_pj=work.static_pj,
-        offchip_pj=work.offchip_pj,
-        onchip_bytes=work.onchip_bytes,
-        offchip_bytes=work.offchip_bytes,
-        offchip_seconds=work.offchip_seconds,
-        bound=work.bound,
-        ledger=outcome.ledger,
-    )
+    outcome = work.outcome
+    return {
+        **compared,
+        "executed_macs": outcome.ledger.executed_macs,
+        "ticks": work.ticks,
+        "lanes": outcome.busy_ticks.size,
+        "busy_ticks": int(outcome.busy_ticks.sum()),
+        "useful_ticks": outcome.useful_ticks,
+        "stall_ticks": work.stall_ticks,
+        "idle_ticks": work.idle_ticks,
+        "dynamic_pj": work.dynamic_pj,
+        "static_pj": work.static_pj,
+        "offchip_pj": work.offchip_pj,
+        "onchip_bytes": work.onchip_bytes,
+        "offchip_bytes": work.offchip_bytes,
+        "offchip_seconds": work.offchip_seconds,
+        "bound": work.bound,
+        "ledger": outcome.ledger,
+    }

@@ -80,6 +80,11 @@ class Run:
         return [record for record in self.records if record.timed]
 
     @property
+    def product_records(self) -> list[Record]:
+        """List those of them that multiplied, and were no vector work."""
+        return [record for record in self.timed_records if not record.vector]
+
+    @property
     def ticks(self) -> int:
         """Clock ticks of all tasks, one after the other."""
         return sum(record.ticks for record in self.records)
@@ -212,8 +217,13 @@ class Run:
         return self.baseline is not None and all(record.baseline_ticks is not None for record in self.timed_records)
 
     @property
+    def in_pipeline(self) -> Mapping[str, int]:
+        """How often each element-wise operator ran behind a product, in the last stage of its pipeline, without ticks."""
+        return Counter(record.op for record in self.timed_records if record.vector and not record.ticks)
+
+    @property
     def others(self) -> Mapping[str, int]:
-        """How often each operator ran in PyTorch, because it has no event form or its machine cannot map it."""
+        """How often each operator ran in PyTorch alone, because it has no form or its machine cannot map it."""
         return Counter(record.op for record in self.records if not record.timed)
 
     def _speedup(self, records: list[Record]) -> float | None:

@@ -1,87 +1,57 @@
 """Watch any eager PyTorch program run, operator by operator, below autograd.
 
 A dispatch mode sees every aten operator, forward and backward. Products are computed from their events on the modelled
-machines, and what flows on is the event-driven result; everything else PyTorch computes.
+machines, and what flows on is the event-driven result; everything else PyTorch computes, and vector work is counted.
 
     watch / simulate
-      _Mode.__torch_dispatch__        composite and fused operators come again as their parts
+      OperatorMode                    composite and fused operators come again as their parts (eventnet/modes.py)
       Watcher.operator                one operator
-        Form.products                 the operator as tasks             (eventnet/ops)
-        Device.do                     its time and energy, its products (eventnet/device.py, scheduler)
-        judge                         against PyTorch's own result      (eventnet/agreement.py)
+        Form.products                 a product as tasks                (eventnet/ops)
+        VectorForm.elements           or how much vector work it is     (eventnet/ops)
+        Devices.multiply, .vector     its time and energy, its products (eventnet/devices.py, scheduler)
+          judge                       against PyTorch's own result      (eventnet/agreement.py)
 """
 
 import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils._pytree import tree_leaves
 
 from eventnet import aten
-from eventnet.agreement import Verdict, judge
 from eventnet.call import Call, Form
-from eventnet.device import Device, Work
+from eventnet.devices import Devices
 from eventnet.macs import other_macs
+from eventnet.modes import FunctionMode, OperatorMode
 from eventnet.modules import HOOKS, ModuleStack, Place
-from eventnet.ops import forms, rewrites
+from eventnet.ops import forms, vector_form
 from eventnet.ops.convolution import refuse_several_samples
 from eventnet.product import Product
 from eventnet.progress import Bar
 from eventnet.provenance import Mark, Provenance, combine, storage_key
-from eventnet.record import Record
-from eventnet.recording import record_of
 from eventnet.run import Run
 from eventnet.settings import Settings
+from eventnet.vector import Operation, VectorCall, distinct_elements
 from eventnet.weights import WeightCache, as_array, require_finite
 from hwmodel.catalogue import load
 from hwmodel.errors import ParameterError, UnsupportedError
 from hwmodel.machine import Machine
 from hwmodel.operands import Array, Weights
-from hwmodel.products import multiply_all
+from hwmodel.vector import VectorTask
 
 MachineLike = str | Machine
-
-
-class _Mode(TorchDispatchMode):
-    """Hands every operator of this thread to a watcher; composite operators come again as their parts."""
-
-    def __init__(self, watcher: "Watcher") -> None:
-        super().__init__()
-        self._watcher = watcher
-        self._rewrites = rewrites()
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        if aten.is_composite(func) and aten.all_plain((args, kwargs)):
-            with self:
-                decomposed = func.decompose(*args, **kwargs)
-            if decomposed is not NotImplemented:
-                return decomposed
-        rewrite = self._rewrites.get(aten.base_name(func))
-        if rewrite is not None and func._overloadname == "default":
-            arguments, _ = aten.named_arguments(func, args, kwargs)
-            with self:
-                parts = rewrite(**arguments)
-            if parts is not NotImplemented:
-                return parts
-        return self._watcher.operator(func, args, kwargs)
 
 
 class Watcher:
     """What `watch` hands out: the run so far, and the time that has passed on the modelled machine.
 
-    Attributes
-    ----------
-    runs
-        One run for each machine, filled as operators run.
+    Its runs fill as operators run: `run` on the first machine, `runs` on each.
     """
 
     def __init__(
@@ -94,11 +64,7 @@ class Watcher:
     ) -> None:
         self.settings = settings
         self.where = where
-        flags = settings.as_dict()
-        self.runs = [Run(machine, baseline, flags) for machine in machines]
-        self._devices = [_device(machine, settings) for machine in machines]
-        self._baseline = _device(baseline, settings)
-        self._ticks = 0
+        self._devices = Devices(machines, baseline, settings)
         self._provenance = Provenance()
         self._weights = WeightCache()
         self._parameter_names: dict[int, str] = {}
@@ -108,7 +74,12 @@ class Watcher:
         if isinstance(root, nn.Module):
             self._know_parameters(root)
         self._bar: Any = None
-        self._mode = _Mode(self)
+        self._modes = OperatorMode(self), FunctionMode(self)
+
+    @property
+    def runs(self) -> list[Run]:
+        """Return the run on each machine."""
+        return self._devices.runs
 
     @property
     def run(self) -> Run:
@@ -118,13 +89,13 @@ class Watcher:
     @property
     def ticks(self) -> int:
         """Clock ticks so far, on the first machine; readable inside forward."""
-        return self._ticks
+        return self._devices.ticks
 
     @property
     def seconds(self) -> float:
         """Seconds so far, on the first machine; readable inside forward, for programs with a deadline."""
         machine = self.run.machine
-        return self._ticks / machine.clock_hz if machine is not None else 0.0
+        return self.ticks / machine.clock_hz if machine is not None else 0.0
 
     def know_inputs(self, inputs: Any) -> None:
         """Take every tensor in nested arguments as an input of the program, unless it is known already."""
@@ -140,12 +111,14 @@ class Watcher:
             )
         HOOKS.begin(self._stack)
         self._bar = Bar(desc=self.where, unit=" operators", disable=not self.settings.progress)
-        self._mode.__enter__()
+        for mode in self._modes:
+            mode.__enter__()
         return self
 
     def __exit__(self, *exception: Any) -> None:
         try:
-            self._mode.__exit__(*exception)
+            for mode in reversed(self._modes):
+                mode.__exit__(*exception)
         finally:
             self._bar.close()
             HOOKS.end()
@@ -158,12 +131,11 @@ class Watcher:
         self._bar.set_postfix_str(place.name, refresh=False)
         self._bar.update()
         form = self._forms.get(aten.base_name(func))
+        multiplied = fused = False
         if form is not None and aten.can_multiply(func, tensors):
             result, multiplied = self._product(form, func, args, kwargs, place)
         else:
-            result, multiplied = func(*args, **kwargs), False
-            if not aten.is_free(func, tensors, result):
-                multiplied = self._other(func, args, kwargs, result, place)
+            result, multiplied, fused = self._without_products(func, args, kwargs, tensors, place)
         for tensor in aten.written(func, args, kwargs):
             if aten.has_storage(tensor):
                 self._weights.written(tensor)
@@ -175,7 +147,30 @@ class Watcher:
         for leaf in tree_leaves(result):
             if isinstance(leaf, torch.Tensor) and aten.has_storage(leaf):
                 self._provenance.set(leaf, mark)
+                if multiplied or fused:
+                    self._provenance.keep_in_pipeline(leaf)
         return result
+
+    @contextmanager
+    def one_operation(self, op: str, arguments: Any) -> Iterator[Operation]:
+        """Take the operators of a block for one vector operation on the tensors among some arguments."""
+        operation = Operation(op)
+        if self._stack.operation is not None:
+            yield operation  # inside of another one
+            return
+        place = self._stack.here
+        operands = self._operands(arguments, place)
+        operation.inputs = sum(distinct_elements(tensor) for tensor in operands)
+        self._stack.operation = operation
+        try:
+            yield operation
+        finally:
+            self._stack.operation = None
+        if operation.inputs:
+            call = VectorCall({}, operands, operation.result)
+            results = sum(tensor.numel() for tensor in call.results)
+            with _disable_current_modes():  # counting events is no part of the program
+                self._vector(VectorTask(op, operation.inputs, results, place.name), place, operands, _nonzeros(operands))
 
     def _product(self, form: Form, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], place: Place) -> tuple[Any, bool]:
         """Compute a call's products from their events; return the result and whether anything was multiplied."""
@@ -210,49 +205,81 @@ class Watcher:
         products = form.products(call)
         if not products:
             self._other(func, args, kwargs, expected, place)
+        self._provenance.task_begins()
         for number, product in products.items():
             if backward and product.task.part == "forward":
                 product = replace(product, task=replace(product.task, part=_gradient_of(product)))
-            results[number] = self._do(form, product, results[number], place, pruned)
+            parameter, size = self._static_operand(product, place)
+            results[number] = self._devices.multiply(form, product, results[number], place, pruned, parameter, size)
         return aten.write(into, tuple(results) if isinstance(expected, tuple) else results[0]), True
 
-    def _do(self, form: Form, product: Product, expected: torch.Tensor, place: Place, pruned: int) -> torch.Tensor:
-        """Run a product on every machine, judge and record it; return what flows on."""
-        multiply = self.settings.values == "events"
-        parameter, size = self._static_operand(product, place)
-        flows_on: torch.Tensor | None = None
+    def _without_products(
+        self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[torch.Tensor], place: Place
+    ) -> tuple[Any, bool, bool]:
+        """Let PyTorch compute an operator, and record it.
 
-        def one(device: Device | None) -> tuple[Work | None, Verdict | None]:
-            nonlocal flows_on
-            work = None
-            if device is not None:
-                work = device.do(product, parameter, size, multiply)
-                products = work.outcome.products
-            else:
-                products = multiply_all(product.task, integers=True) if multiply else None
-            if products is None:
-                return work, None
-            outputs = products.outputs
-            assert outputs is not None
-            actual = torch.empty_like(expected).copy_(product.result(torch.from_numpy(outputs)))
-            if flows_on is None:
-                flows_on = actual
-            on = f" on {device.machine.name}" if device is not None else ""
-            return work, judge(product, products, actual, expected, place.name, form.op + on)
+        Returns the result, whether it multiplies and accumulates all the same, and whether it runs in a product's pipeline.
+        """
+        form = vector_form(func)
+        if form is None or not aten.all_plain(tensors):
+            result = func(*args, **kwargs)
+            free = aten.is_free(func, tensors, result)
+            return result, not free and self._other(func, args, kwargs, result, place), False
+        arguments, _ = aten.named_arguments(func, args, kwargs)
+        operands = self._operands([value for name, value in arguments.items() if name not in form.beside], place)
+        call = VectorCall(arguments, operands, None)
+        events = _nonzeros(form.reads(call)) if func._schema.is_mutable else None  # in place, it overwrites what it reads
+        result = func(*args, **kwargs)
+        if not operands or self._stack.operation is not None or aten.is_free(func, tensors, result):
+            return result, False, False
+        call = VectorCall(arguments, operands, result)
+        operation = self._stack.operation_of_backward()
+        if operation is not None:
+            self._backward_of(operation, call, place)
+            return result, False, False
+        part = "forward" if torch._C._current_autograd_node() is None else "input_gradient"
+        results = sum(tensor.numel() for tensor in call.results)
+        task = VectorTask(form.op or aten.base_name(func), form.elements(call), results, place.name, part)
+        read = form.reads(call)
+        if not task.elements:
+            return result, False, False
+        pipelined = form.elementwise and len(operands) == 1 and self._provenance.is_in_pipeline(operands[0])
+        self._vector(task, place, read, _nonzeros(read) if events is None else events, pipelined)
+        return result, False, pipelined
 
-        baseline_work: Work | None = None
-        baseline_verdict: Verdict | None = None
-        works = []
-        for device in self._devices:
-            works.append((device, *one(device if device and not device.cannot_map(product.task) else None)))
-        if self._baseline is not None and not self._baseline.cannot_map(product.task):
-            baseline_work, baseline_verdict = one(self._baseline)
-        for run, (device, work, verdict) in zip(self.runs, works, strict=True):
-            run.records.append(
-                record_of(form, product, place, pruned, device, work, verdict, self._baseline, baseline_work, baseline_verdict)
-            )
-        self._ticks += self.run.records[-1].ticks
-        return expected if flows_on is None else flows_on
+    def _backward_of(self, operation: Operation, call: VectorCall, place: Place) -> None:
+        """Charge the backward of a vector operation of several operators, at the first of them in each pass."""
+        passing = torch._C._current_graph_task_id()
+        if passing not in operation.charged:
+            operation.charged.add(passing)
+            task = VectorTask(operation.op, 2 * operation.inputs, operation.inputs, place.name, "input_gradient")
+            self._vector(task, place, call.operands, _nonzeros(call.operands))
+
+    def _operands(self, arguments: Any, place: Place) -> tuple[torch.Tensor, ...]:
+        """List the tensors among arguments that are no parameters, nor computed from such; each view of a storage once.
+
+        Nothing if none of them changes with the sample: that was computed beforehand. Numbers are left out beside tensors.
+        """
+        found: dict[Hashable, torch.Tensor] = {}
+        streamed = False
+        for tensor in tree_leaves(arguments):
+            if isinstance(tensor, torch.Tensor) and aten.has_storage(tensor):
+                mark = self._mark(tensor, place)
+                streamed |= bool(mark & Mark.STREAMED)
+                if not mark & Mark.STATIC and (tensor.dim() or mark & Mark.STREAMED):
+                    found.setdefault((storage_key(tensor), tensor.storage_offset(), tensor.shape, tensor.stride()), tensor)
+        return tuple(found.values()) if streamed else ()
+
+    def _vector(
+        self, task: VectorTask, place: Place, read: tuple[torch.Tensor, ...], events: int, pipelined: bool = False
+    ) -> None:
+        """Let a vector operation take its time; none if it runs in the last stage of a product's pipeline."""
+        activations = sum(distinct_elements(tensor) for tensor in read)
+        if pipelined:
+            self._devices.pipelined(task, place, activations, events)
+        else:
+            self._provenance.task_begins()
+            self._devices.vector(task, place, activations, events)
 
     def _other(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any, place: Place) -> bool:
         """Record an operator that PyTorch computed; return whether it multiplies and accumulates."""
@@ -263,8 +290,8 @@ class Watcher:
                 f"{self.where}: operator {name!r} in {place.name or 'the program'} has no event form, expected only operators "
                 "that have one because strict=True. Run with strict=False to count it as other."
             )
-        for run in self.runs:
-            run.records.append(Record(place.name, name, call=place.call, timed=False, macs=macs))
+        self._provenance.task_begins()
+        self._devices.other(name, place, macs)
         return macs > 0
 
     def _mark(self, tensor: torch.Tensor, place: Place) -> Mark:
@@ -282,8 +309,7 @@ class Watcher:
             mark = Mark.STREAMED | Mark.INPUT  # written in the watched program itself, outside of any module
         else:
             mark = Mark.STREAMED
-            for run in self.runs:
-                run.unwatched += 1
+            self._devices.unwatched()
             if self.settings.strict:
                 raise UnsupportedError(
                     f"{self.where}: a tensor of shape {tuple(tensor.shape)} in {place.name or 'the program'} was made by "
@@ -411,5 +437,5 @@ def _prune(tensor: torch.Tensor, threshold: float) -> tuple[torch.Tensor, int]:
     return tensor.masked_fill(small, 0), int(small.sum())
 
 
-def _device(machine: Machine | None, settings: Settings) -> Device | None:
-    return None if machine is None else Device(machine, settings.engine, settings.offchip)
+def _nonzeros(tensors: Iterable[torch.Tensor]) -> int:
+    return sum(int(torch.count_nonzero(tensor.detach())) for tensor in tensors)

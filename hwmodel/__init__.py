@@ -21,6 +21,7 @@ from hwmodel.plan import EARLIEST, Block, Plan, Stage, Unit
 from hwmodel.pricing import Price, PriceTable, StaticPower
 from hwmodel.products import Products
 from hwmodel.task import Task
+from hwmodel.vector import VectorTask
 
 __all__ = [
     "EARLIEST",
@@ -44,6 +45,7 @@ __all__ = [
     "UnknownNameError",
     "UnsupportedError",
     "ValuesError",
+    "VectorTask",
     "ZeroPolicy",
     "load",
     "machines",

@@ -10,6 +10,7 @@ from hwmodel.parameters import check_parameters, parameter
 from hwmodel.plan import Plan
 from hwmodel.pricing import PriceTable
 from hwmodel.task import Task
+from hwmodel.vector import VectorTask
 
 Zero = Literal["skip", "gate", "dense"]
 
@@ -42,6 +43,10 @@ class Machine(ABC):
     def plan(self, task: Task) -> Plan:
         """Say which unit does what for a task, in rounds of jobs."""
 
+    def vector_plan(self, task: VectorTask) -> Plan | None:
+        """Say which unit does what for a vector task; None if the machine has no unit for such work."""
+        return None
+
     @property
     @abstractmethod
     def prices(self) -> PriceTable:
@@ -68,7 +73,7 @@ class Machine(ABC):
         return sum(power.watts * copies.get(name, 1) for name, power in self.prices.static.items())
 
     def cannot_map(self, task: Task) -> str | None:
-        """Say in one clause why this machine cannot run a task, or None if it can."""
+        """Say in one clause why this machine cannot multiply a task, or None if it can."""
         return None
 
     def remarks(self, ledger: Ledger) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from hwmodel.errors import ParameterError, UnknownNameError, UnsupportedError
 from hwmodel.machine import Machine
 from hwmodel.products import Products
 from hwmodel.task import Task
+from hwmodel.vector import VectorTask
 from scheduler.engine import play
 from scheduler.outcome import Outcome
 
@@ -15,7 +16,9 @@ ENGINES = ("auto", "event")
 Values = Literal["events", "reference"]
 
 
-def run(machine: Machine, task: Task, engine: Engine = "auto", values: Values = "events", integers: bool = False) -> Outcome:
+def run(
+    machine: Machine, task: Task | VectorTask, engine: Engine = "auto", values: Values = "events", integers: bool = False
+) -> Outcome:
     """Let time pass over one task on one machine.
 
     Parameters
@@ -23,7 +26,7 @@ def run(machine: Machine, task: Task, engine: Engine = "auto", values: Values = 
     machine
         From `hwmodel.load`, or anyone's own.
     task
-        From `hwmodel.Task`; its products are added up if both operands have values.
+        From `hwmodel.Task`, whose products are added up if both operands have values; or a `hwmodel.VectorTask`.
     engine
         ``"event"``: SimPy, job by job. ``"auto"``: the fastest that answers the question; today the same.
     values
@@ -38,7 +41,7 @@ def run(machine: Machine, task: Task, engine: Engine = "auto", values: Values = 
     UnsupportedError
         If the machine cannot map the task.
     """
-    if not isinstance(machine, Machine) or not isinstance(task, Task):
+    if not isinstance(machine, Machine) or not isinstance(task, Task | VectorTask):
         raise ParameterError(
             f"scheduler.run: machine is a {type(machine).__name__} and task a {type(task).__name__}, expected a "
             "hwmodel.Machine and a hwmodel.Task. Make them with hwmodel.load and hwmodel.Task.convolution or matmul."
@@ -46,6 +49,8 @@ def run(machine: Machine, task: Task, engine: Engine = "auto", values: Values = 
     check_engine(engine, "scheduler.run")
     if values not in ("events", "reference"):
         raise UnknownNameError(f"scheduler.run: values is {values!r}, {expected_one_of(str(values), ('events', 'reference'))}")
+    if isinstance(task, VectorTask):
+        return _run_vector(machine, task)
     reason = machine.cannot_map(task)
     if reason is not None:
         raise UnsupportedError(
@@ -55,6 +60,16 @@ def run(machine: Machine, task: Task, engine: Engine = "auto", values: Values = 
     with_values = values == "events" and Products.possible(task)
     products = Products(task, with_values, integers) if with_values or integers else None
     return play(machine.plan(task), products)
+
+
+def _run_vector(machine: Machine, task: VectorTask) -> Outcome:
+    plan = machine.vector_plan(task)
+    if plan is None:
+        raise UnsupportedError(
+            f"scheduler.run: machine {machine.name!r} cannot run task {task.name!r} ({task.op}), because it has no unit for "
+            "vector work. Choose another machine for it."
+        )
+    return play(plan)
 
 
 def check_engine(engine: str, where: str) -> None:

@@ -141,7 +141,7 @@ def _read(function: str, path: Path, grey: bool) -> Tensor:
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):  # what Pillow raises for broken files
         raise DataError(f"{where} cannot be read as an image, expected a file that Pillow opens. Check it.") from None
     height, width = pixels.shape[:2]
-    return torch.from_numpy(pixels).reshape(1, height, width, -1).permute(0, 3, 1, 2).float() / 255
+    return torch.from_numpy(pixels).reshape(1, height, width, -1).permute(0, 3, 1, 2).float().contiguous() / 255
 
 
 def _resized(pixels: Tensor, size: int) -> Tensor:

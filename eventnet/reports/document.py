@@ -39,6 +39,7 @@ def document(run: Run) -> dict[str, Any]:
         "agreement": None if run.agreement is None else {"agrees": bool(run.agreement), "says": str(run.agreement)},
         "output_difference": None if run.difference is None else asdict(run.difference),
         "remarks": list(run.remarks),
+        "in_pipeline": dict(run.in_pipeline),
         "others": dict(run.others),
         "ledger": dict(run.ledger.as_dict()),
         "records": [{**row(record), "ledger": dict(record.ledger.as_dict())} for record in run.records],

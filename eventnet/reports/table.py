@@ -17,7 +17,8 @@ def table(run: Run) -> str:
     heads = ["module", "operator", "calls", "macs", "effectual macs", "zeros", "ticks"]
     heads += ["baseline", "speed-up"] if compared else []
     heads += ["chip energy", *(CATEGORY_HEADS[category] for category in CATEGORIES)]
-    rows = [_row(records, compared) for records in grouped(run.timed_records)]
+    timed = [record for record in run.timed_records if record.ticks or not record.vector]
+    rows = [_row(records, compared) for records in grouped(timed)]
     lines = aligned([heads, *rows], left=2) if rows else ["no operator took time"]
     return "\n".join([_title(run), "", *lines, "", *_totals(run)])
 
@@ -103,6 +104,9 @@ def _totals(run: Run) -> list[str]:
         )
     lines += [f"remark     {remark}" for remark in run.remarks]
     lines.append(f"coverage   {run.coverage:.1%} of the macs took time")
+    if run.in_pipeline:
+        listed = ", ".join(f"{name} x{count}" for name, count in run.in_pipeline.items())
+        lines.append(f"pipelined  behind the product they are a function of, without ticks: {listed}")
     if run.others:
         listed = ", ".join(f"{name} x{count}" for name, count in run.others.items())
         lines.append(f"other      in PyTorch, without ticks: {listed}")

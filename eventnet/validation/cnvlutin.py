@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 
 from eventnet.progress import Bar
-from eventnet.validation.layers import layers
+from eventnet.validation.layers import layers, vector_tasks
 from eventnet.validation.row import MachineNamed, Row
 from hwmodel.machine import Machine
 from hwmodel.machines.cnvlutin import Cnvlutin
@@ -39,7 +39,7 @@ def rows(named: MachineNamed) -> Iterator[Row]:
 
 
 def independent_speedup(
-    machine: Machine, baseline: Machine, network: str, zero_fraction: float, classifier: bool = False, seed: int = 2016
+    machine: Machine, baseline: Machine, network: str, zero_fraction: float, all_layers: bool = False, seed: int = 2016
 ) -> float:
     """Return the speed-up on a network whose operands are zero independently, its first layer dense.
 
@@ -47,14 +47,17 @@ def independent_speedup(
     ----------
     zero_fraction
         Share of the operands of each layer's multiplications that are zero, padding included.
-    classifier
-        Whether fully connected layers count too.
+    all_layers
+        Whether fully connected layers, pooling and normalisation count too.
     """
     generator = np.random.default_rng(seed)
     ticks = baseline_ticks = 0
     for layer in Bar(list(layers(network)), desc=network, unit=" layers"):
         task = layer.task() if layer.first else layer.task(zero_fraction, generator)
-        if task.kind == "convolution" or classifier:
+        if task.kind == "convolution" or all_layers:
             ticks += run(machine, task).ticks
             baseline_ticks += run(baseline, task).ticks
+    for vector in vector_tasks(network) if all_layers else ():
+        ticks += run(machine, vector).ticks
+        baseline_ticks += run(baseline, vector).ticks
     return (baseline_ticks / baseline.clock_hz) / (ticks / machine.clock_hz)

@@ -1,7 +1,9 @@
-"""The convolutions of a model as hand-made tasks, dense or with zeros placed independently."""
+"""The layers of a model as hand-made tasks, dense or with zeros placed independently."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,10 @@ from torch import nn
 
 from eventnet import models
 from hwmodel.task import Task
+from hwmodel.vector import VectorTask
+
+PRODUCTS = nn.Conv2d | nn.Linear
+VECTORS = {nn.MaxPool2d: "pool", nn.AvgPool2d: "pool", nn.AdaptiveAvgPool2d: "pool", nn.LocalResponseNorm: "norm"}
 
 
 @dataclass(frozen=True)
@@ -18,7 +24,7 @@ class Layer:
     """A convolution or linear layer of a model, and the shape of what goes into it."""
 
     name: str
-    module: nn.Conv2d | nn.Linear
+    module: PRODUCTS
     input_shape: tuple[int, ...]
     first: bool
 
@@ -41,20 +47,34 @@ class Layer:
 
 
 def layers(model_name: str) -> Iterator[Layer]:
-    """Yield the convolutions and linear layers of a model in the order in which they run.
+    """Yield the convolutions and linear layers of a model in the order in which they run."""
+    calls = [(name, module, shape) for name, module, shape in _calls(model_name) if isinstance(module, PRODUCTS)]
+    for number, (name, module, shape) in enumerate(calls):
+        yield Layer(name, module, shape, first=number == 0)
+
+
+def vector_tasks(model_name: str) -> Iterator[VectorTask]:
+    """Yield the pooling and normalisation of a model in the order in which they run."""
+    for name, module, shape in _calls(model_name):
+        op = VECTORS.get(type(module))
+        if op is not None:
+            yield VectorTask(op, math.prod(shape), name=name)
+
+
+def _calls(model_name: str) -> list[tuple[str, nn.Module, tuple[int, ...]]]:
+    """List the calls of a model's innermost modules: name, module, and the shape of what goes in without its batch.
 
     Found by running the model without data, on PyTorch's meta device.
     """
     model = models.load(model_name).to("meta")
-    found: list[Layer] = []
+    found: list[tuple[str, nn.Module, tuple[int, ...]]] = []
 
-    def note(module: nn.Module, args: tuple[torch.Tensor, ...]) -> None:
-        assert isinstance(module, nn.Conv2d | nn.Linear)
-        found.append(Layer(names[module], module, tuple(args[0].shape[1:]), first=not found))
+    def note(name: str, module: nn.Module, args: tuple[torch.Tensor, ...]) -> None:
+        found.append((name, module, tuple(args[0].shape[1:])))
 
-    names = {module: name for name, module in model.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)}
-    for module in names:
-        module.register_forward_pre_hook(note)
+    for name, module in model.named_modules():
+        if not list(module.children()):
+            module.register_forward_pre_hook(partial(note, name))
     with torch.no_grad():
         model(torch.empty(models.input_shape(model_name), device="meta"))
-    return iter(found)
+    return found

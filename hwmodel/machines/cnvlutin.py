@@ -70,6 +70,12 @@ class Cnvlutin(DaDianNao):
         walk = share(task, self.lanes, self.brick)
         return self._window_plan(task, walk, self._skipping_block, drain=self._last_encoding(task, walk))
 
+    @property
+    def vector_actions(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """List what is done for each element and each result; results are encoded again."""
+        read = ("nm.read_neuron", "nbin.write_neuron", "nbin.read_neuron", "nfu.operate")
+        return read, ("nbout.write_word", "nbout.read_word", "encoder.encode", "nm.write_neuron")
+
     def remarks(self, ledger: Ledger) -> tuple[str, ...]:
         """Say how often a window is over before its outputs are encoded."""
         late, windows = ledger["encoder.late_window"], ledger["encoder.window"]

@@ -11,6 +11,9 @@ three input channels allow nothing else; a fully connected layer is one window.
 Simplified: the 8-tick pipeline fill, the eDRAM latency and bank conflicts are hidden, as the Cnvlutin paper takes its
 baseline; windows fetch all their neurons anew; a node is as large as asked for in computation, and parameters beyond its
 32 MB come over the links (reported apart).
+
+Vector work (pooling, normalisation, softmax, copies, element-wise operators) goes through the lanes 16 elements a tile and
+tick, ``vector_lanes`` in all, and is priced by its words and one operation an element; their way over the tree is left out.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +29,7 @@ from hwmodel.plan import Block, Plan, Stage, Unit
 from hwmodel.prices import chen2014
 from hwmodel.pricing import PriceTable
 from hwmodel.task import Task
+from hwmodel.vector import VectorTask, vector_plan
 from hwmodel.walk import Walk, interleaved
 from hwmodel.windows import LaneCounts, count_lanes, lane_events, window_ranges
 
@@ -89,6 +93,18 @@ class DaDianNao(Machine):
         """Make one round a window, with a job for each lane that has operands; lanes wait for each other."""
         walk = interleaved(task, self.lanes, packed=task.first_layer and task.kind == "convolution")
         return self._window_plan(task, walk, self._dense_block)
+
+    def vector_plan(self, task: VectorTask) -> Plan:
+        """Deal the elements to the lanes of all tiles, ``vector_lanes`` a tick."""
+        read, written = self.vector_actions
+        actions = dict.fromkeys(read, 1), dict.fromkeys(written, 1)
+        return vector_plan(task, Unit("lane", self.lanes), self.vector_lanes, *actions)
+
+    @property
+    def vector_actions(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """List what is done once for each element that goes into the lanes, and for each result."""
+        read = ("nm.read_word", "nbin.write_word", "nbin.read_word", "nfu.operate")
+        return read, ("nbout.write_word", "nbout.read_word", "nm.write_word")
 
     def _window_plan(self, task: Task, walk: Walk, book: Book, drain: int = 0) -> Plan:
         lanes = walk.working_lanes

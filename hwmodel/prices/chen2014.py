@@ -65,6 +65,12 @@ TABLE = PriceTable(
             "nm.write_word": Price(CENTRAL_WRITE_256_PJ / WORDS, f"{DESTINY}: 4 MB eDRAM, 256 bits, 116 pJ", "run", 32, 2),
             "nfu.multiply": Price(multiply_pj, "dnn-sim: 0.8 pJ at 45 nm, scaled to 28 nm", "derived", NODE_NM),
             "nfu.add": Price(add_pj, "dnn-sim: 0.06 pJ at 45 nm, scaled to 28 nm", "derived", NODE_NM),
+            "nfu.operate": Price(
+                multiply_pj + add_pj,
+                "dnn-sim, scaled to 28 nm: a 16-bit multiply and an add",
+                "derived",
+                NODE_NM,
+            ),
             "lane.register": Price(register_pj, f"{TABLE_VI}: what remains of a tile's power", "recalled", NODE_NM),
             "tree.broadcast_word": Price(
                 broadcast_pj, f"{TABLE_VI}: what remains of the central block's power", "recalled", NODE_NM

@@ -47,7 +47,10 @@ def test_lane_time_adds_up_to_lanes_times_ticks():
     for record in run.timed_records:
         assert sum(record.lane_ticks.values()) == record.lanes * record.ticks
         assert record.busy_ticks + record.stall_ticks + record.idle_ticks == record.lanes * record.ticks
-    assert [max(record.lane_ticks, key=record.lane_ticks.get) for record in run.timed_records][::2] == ["first_layer", "other"]
+    assert [max(record.lane_ticks, key=record.lane_ticks.get) for record in run.product_records][::2] == [
+        "first_layer",
+        "other",
+    ]
     assert sum(run.lane_ticks.values()) == 16 * run.ticks
 
 
@@ -88,7 +91,7 @@ def test_gradients_inside_inference_run_and_leave_parameters_alone():
     run = eventnet.simulate(energy_descent, torch.ones(1, 3))
     assert run.agreement
     assert module.weight.grad is None
-    assert len(run.timed_records) == 4  # one product forward and one backward, twice
+    assert len(run.product_records) == 4  # one product forward and one backward, twice
 
 
 def test_a_threshold_drops_small_activations_and_says_how_many():

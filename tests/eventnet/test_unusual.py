@@ -89,7 +89,7 @@ def test_a_traced_convolution_is_a_convolution():
     traced = torch.jit.trace(layer, torch.randn(1, 2, 5, 5))
     run = eventnet.simulate(traced, torch.randn(1, 2, 5, 5))
     assert run.coverage == 1
-    assert [record.op for record in run.timed_records] == ["convolution"]
+    assert [record.op for record in run.product_records] == ["convolution"]
 
 
 def test_a_reassigned_buffer_is_put_back():
@@ -160,7 +160,7 @@ def test_every_parameter_has_its_own_place_in_weight_memory(program, sent):
 
     machine = hwmodel.load("dadiannao", synapse_bytes_per_unit=512)  # 8 KiB a node
     run = eventnet.simulate(Flat(), torch.ones(1, 64), machine=machine)
-    assert [record.offchip_bytes for record in run.timed_records] == sent
+    assert [record.offchip_bytes for record in run.product_records] == sent
 
 
 def test_an_expanded_parameter_is_read_once():
@@ -176,14 +176,14 @@ def test_a_threshold_prunes_activations_and_no_gradients():
     with eventnet.watch(threshold=0.5) as watcher:
         (layer(torch.ones(1, 4)).sum() * 0.01).backward()
     assert (layer.weight.grad == 0.01).all()
-    assert [record.pruned for record in watcher.run.timed_records] == [0, 0]
+    assert [record.pruned for record in watcher.run.product_records] == [0, 0]
 
 
 def test_products_of_backward_say_which_gradient_they_are():
     layer = nn.Linear(4, 2)
     with eventnet.watch() as watcher:
         layer(torch.ones(1, 4, requires_grad=True)).sum().backward()
-    assert {record.part for record in watcher.run.timed_records} == {"forward", "input_gradient", "weight_gradient"}
+    assert {record.part for record in watcher.run.product_records} == {"forward", "input_gradient", "weight_gradient"}
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -273,7 +273,7 @@ def test_a_parameter_outside_of_any_module_has_one_place_in_weight_memory():
     machine = hwmodel.load("dadiannao", synapse_bytes_per_unit=512)  # 8 KiB a node, as large as the parameter
     with eventnet.watch(machine=machine) as watcher:
         torch.ones(1, 64) @ weight @ weight
-    assert [record.offchip_bytes for record in watcher.run.timed_records] == [0, 0]
+    assert [record.offchip_bytes for record in watcher.run.product_records] == [0, 0]
 
 
 def test_second_activations_that_are_not_finite_get_one_sentence():

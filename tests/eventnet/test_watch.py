@@ -40,7 +40,7 @@ def test_what_flows_on_is_equal_to_pytorch_on_small_integers(grad_mode):
             outputs = model(sample)
     assert torch.equal(outputs, expected)
     assert watcher.run.agreement
-    assert [record.op for record in watcher.run.timed_records] == ["convolution", "convolution", "matmul"]
+    assert [record.op for record in watcher.run.product_records] == ["convolution", "convolution", "matmul"]
 
 
 def test_a_wrong_event_sends_the_program_down_another_branch(monkeypatch):
@@ -76,12 +76,12 @@ def test_backward_operators_are_named_by_the_module_of_their_forward():
     sample = torch.randn(1, 4, requires_grad=True)
     with eventnet.watch() as watcher:
         model["second"](model["first"](sample).relu()).sum().backward()
-    names = [record.name for record in watcher.run.timed_records]
+    names = [record.name for record in watcher.run.product_records]
     assert names == ["Linear"] * 6
     model = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4))
     with eventnet.watch() as watcher:
         model(sample).sum().backward()
-    names = [record.name for record in watcher.run.timed_records]
+    names = [record.name for record in watcher.run.product_records]
     assert names == ["Sequential.0", "Sequential.2", "Sequential.2", "Sequential.2", "Sequential.0", "Sequential.0"]
 
 
@@ -106,8 +106,8 @@ def test_a_recursive_module_keeps_its_name_and_counts_its_calls():
 
     with eventnet.watch() as watcher:
         Recursive()(torch.randn(1, 3), 150)
-    assert {record.name for record in watcher.run.timed_records} == {"Recursive.step"}
-    assert [record.call for record in watcher.run.timed_records] == list(range(151))
+    assert {record.name for record in watcher.run.product_records} == {"Recursive.step"}
+    assert [record.call for record in watcher.run.product_records] == list(range(151))
 
 
 def test_a_caught_exception_leaves_no_module_behind():
@@ -128,7 +128,7 @@ def test_a_caught_exception_leaves_no_module_behind():
 
     with eventnet.watch() as watcher:
         Tries()(torch.randn(1, 3))
-    assert [record.name for record in watcher.run.timed_records] == ["Tries", "Tries.then"]
+    assert [record.name for record in watcher.run.product_records] == ["Tries", "Tries.then"]
 
 
 def test_a_module_made_during_forward_is_named_below_its_maker():
@@ -151,7 +151,7 @@ def test_only_the_convolution_of_the_inputs_is_the_first_layer():
             return self.after((self.left(image) + self.right(image.relu() * 2)).relu())
 
     run = eventnet.simulate(Branches(), torch.randn(1, 1, 9, 9))
-    assert {record.name: record.first_layer for record in run.timed_records} == {"left": True, "right": True, "after": False}
+    assert {record.name: record.first_layer for record in run.product_records} == {"left": True, "right": True, "after": False}
     run = eventnet.simulate(Branches(), torch.randn(1, 1, 9, 9), first_layer="none")
     assert not any(record.first_layer for record in run.records)
     run = eventnet.simulate(Branches(), torch.randn(1, 1, 9, 9), first_layer=["after"])
@@ -161,7 +161,7 @@ def test_only_the_convolution_of_the_inputs_is_the_first_layer():
 def test_a_convolution_behind_a_product_is_no_first_layer_at_any_call():
     layer = nn.Conv2d(2, 2, 3, padding=1)
     run = eventnet.simulate(lambda image: layer(layer(image)), torch.randn(1, 2, 5, 5))
-    assert [record.first_layer for record in run.timed_records] == [True, False]
+    assert [record.first_layer for record in run.product_records] == [True, False]
 
 
 def test_a_product_of_two_activations_skips_when_either_is_zero():
@@ -219,10 +219,52 @@ def test_views_factories_and_random_draws_are_no_records():
     assert watcher.run.records == []
 
 
-def test_operators_without_event_form_are_counted_under_their_own_name():
-    run = eventnet.simulate(nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Softmax(1)), torch.randn(1, 4))
-    assert dict(run.others) == {"tanh": 1, "_softmax": 1}
+def test_operators_without_a_form_are_counted_under_their_own_name():
+    run = eventnet.simulate(lambda value: torch.linalg.inv(value).sort().values, torch.eye(4))
+    assert dict(run.others) == {"linalg_inv_ex": 1, "sort": 1}
     assert run.coverage == 1
+
+
+def test_an_element_wise_function_of_a_product_just_made_takes_no_ticks():
+    layer = nn.Linear(4, 4)
+
+    def timed(program):
+        return [(record.op, record.ticks) for record in eventnet.simulate(program, torch.ones(1, 4)).records]
+
+    assert timed(lambda value: torch.tanh(layer(value))) == [("matmul", 1), ("tanh", 0)]
+    assert timed(lambda value: torch.relu(torch.tanh(layer(value).view(2, 2)) * 2)) == [
+        ("matmul", 1), ("tanh", 0), ("mul", 0), ("relu", 0),
+    ]  # fmt: skip
+    with torch.no_grad():
+        assert timed(lambda value: layer(value).relu_().mul_(layer.bias)) == [("matmul", 1), ("relu", 0), ("mul", 0)]
+    assert timed(lambda value: torch.relu(value)) == [("relu", 1)]
+    assert timed(lambda value: torch.relu(layer(value) + value)) == [("matmul", 1), ("add", 1), ("relu", 1)]
+    assert timed(lambda value: torch.relu(torch.softmax(layer(value), 1))) == [("matmul", 1), ("softmax", 1), ("relu", 1)]
+
+
+def test_a_product_leaves_the_pipeline_when_another_task_begins():
+    layer = nn.Linear(4, 4)
+
+    def program(value):
+        first, second = layer(value), layer(value)
+        return torch.relu(first), torch.relu(second)
+
+    run = eventnet.simulate(program, torch.ones(1, 4))
+    assert [record.ticks for record in run.records] == [1, 1, 1, 1]  # relu of the first is vector work; then it is too late
+    assert run.in_pipeline == {}
+
+
+def test_what_is_computed_from_parameters_alone_was_computed_beforehand():
+    layer = nn.utils.parametrizations.weight_norm(nn.Linear(4, 4))
+    run = eventnet.simulate(layer, torch.ones(1, 4), strict=True)
+    assert [record.op for record in run.records] == ["matmul"]
+
+
+def test_a_machine_without_a_unit_for_vector_work_leaves_it_to_pytorch(monkeypatch):
+    monkeypatch.setattr(type(hwmodel.load("dadiannao")), "vector_plan", lambda self, task: None)
+    run = eventnet.simulate(nn.Softmax(1), torch.ones(1, 4), machine="dadiannao")
+    assert dict(run.others) == {"softmax": 1}
+    assert "not mapped softmax in Softmax: the machine has no unit for vector work" in str(run)
 
 
 def test_products_that_pytorch_computes_lower_the_coverage():
@@ -243,7 +285,7 @@ def test_a_factory_shaped_like_a_parameter_is_no_parameter():
         memory.copy_(value)
         return value @ memory
 
-    record = eventnet.simulate(program, torch.ones(3, 3)).timed_records[0]
+    record = eventnet.simulate(program, torch.ones(3, 3)).product_records[0]
     assert record.activations == 18  # both operands are activations
 
 
@@ -333,13 +375,18 @@ def test_a_tensor_from_outside_pytorch_is_counted_and_refused_by_strict():
         eventnet.simulate(FromNumpy(), torch.ones(2, 3), strict=True)
 
 
+class Sorts(nn.Module):
+    def forward(self, value):
+        return value.sort().values
+
+
 def test_strict_refuses_other_operators():
     message = (
-        "eventnet.simulate: operator 'tanh' in Tanh has no event form, expected only operators that have one because "
+        "eventnet.simulate: operator 'sort' in Sorts has no event form, expected only operators that have one because "
         "strict=True. Run with strict=False to count it as other."
     )
     with pytest.raises(hwmodel.UnsupportedError, match=f"^{re.escape(message)}$"):
-        eventnet.simulate(nn.Tanh(), torch.ones(2), strict=True)
+        eventnet.simulate(Sorts(), torch.ones(2), strict=True)
 
 
 def test_non_finite_weights_name_the_parameter():
@@ -414,7 +461,7 @@ def test_autocast_copies_of_weights_are_static():
 
 def test_weights_computed_from_parameters_are_static():
     layer = nn.utils.parametrizations.weight_norm(nn.Linear(8, 4))
-    record = eventnet.simulate(layer, torch.randn(1, 8)).timed_records[0]
+    record = eventnet.simulate(layer, torch.randn(1, 8)).product_records[0]
     assert record.activations == 8
 
 

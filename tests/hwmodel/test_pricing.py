@@ -58,7 +58,7 @@ def test_a_machine_that_books_an_action_its_table_lacks_is_told_so():
     assert str(error.value) == (
         "price table 'chen2014': machine 'cnvlutin' booked the action 'dispatcher.send', which has no price. "
         "Add it to the table; it prices lane.register, nbin.read_word, nbin.write_word, nbout.read_word, nbout.write_word, "
-        "nfu.add, nfu.multiply, nm.read_word, nm.write_word, offchip.read_byte, sb.read_word, tree.broadcast_word."
+        "nfu.add, nfu.multiply, nfu.operate, nm.read_word, nm.write_word, offchip.read_byte, sb.read_word, tree.broadcast_word."
     )
 
 

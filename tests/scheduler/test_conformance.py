@@ -114,6 +114,26 @@ def runs(machine, work) -> bool:
     return False
 
 
+@each_machine
+@given(elements=st.integers(0, 5000), results=st.integers(0, 100))
+@settings(max_examples=20, deadline=None, derandomize=True)
+def test_vector_work_takes_every_lane_into_account_and_books_what_has_a_price(machine, elements, results):
+    task = hwmodel.VectorTask("pool", elements, results, name="pool1")
+    if machine.vector_plan(task) is None:
+        message = (
+            f"scheduler.run: machine {machine.name!r} cannot run task 'pool1' (pool), because it has no unit for vector work. "
+            "Choose another machine for it."
+        )
+        with pytest.raises(UnsupportedError, match=f"^{re.escape(message)}$"):
+            scheduler.run(machine, task)
+        return
+    outcome = scheduler.run(machine, task)
+    outcome.check()
+    assert outcome.ticks == -(-elements // machine.vector_lanes)
+    assert outcome.ledger.executed_macs == 0
+    assert sum(machine.prices.dynamic_pj(outcome.ledger, machine.name).values()) > 0 or not elements + results
+
+
 def play(machine, work) -> Outcome:
     assume(runs(machine, work))
     return scheduler.run(machine, work.task, integers=True)

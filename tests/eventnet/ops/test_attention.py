@@ -20,7 +20,7 @@ def tokens(*shape: int, seed: int = 0) -> torch.Tensor:
 def test_scaled_dot_product_attention_agrees(agrees, options):
     query, key, value = (tokens(2, 3, 6, 4, seed=seed) for seed in range(3))
     run = agrees(lambda *inputs: F.scaled_dot_product_attention(*inputs, **options), query, key, value)
-    assert len(run.timed_records) == 2 + 5  # forward; backward, the weights computed anew
+    assert len(run.product_records) == 2 + 5  # forward; backward, the weights computed anew
 
 
 def test_keys_of_another_number_agree(agrees):
@@ -57,7 +57,7 @@ def test_a_zero_weight_of_attention_is_an_event_not_sent():
     """A causal mask leaves the upper half of the weights zero."""
     query = tokens(1, 1, 8, 4)
     run = eventnet.simulate(lambda value: F.scaled_dot_product_attention(value, value, value, is_causal=True), query)
-    scores, mixing = run.timed_records
+    scores, mixing = run.product_records
     assert scores.effectual_macs == scores.macs == 8 * 8 * 4
     assert mixing.macs == 8 * 8 * 4
     assert mixing.effectual_macs == (8 * 9 // 2) * 4

@@ -26,7 +26,7 @@ def test_convolutions_agree_forward_and_backward(agrees, dimensions, geometry, t
     torch.manual_seed(0)
     layer = LAYERS[dimensions][transposed](4, 8, 3, **geometry)
     run = agrees(layer, image(1, 4, *(6, 7, 5)[:dimensions]))
-    assert [record.part for record in run.timed_records] == ["forward", "input_gradient"]
+    assert [record.part for record in run.product_records] == ["forward", "input_gradient"]
 
 
 def test_asymmetric_kernels_strides_and_padding_agree(agrees):
@@ -45,7 +45,7 @@ def test_the_gradient_of_the_weights_is_a_product_of_two_activations():
     gradient = torch.tensor([[[[1.0, 0.0], [0.0, 3.0]]]])
     with eventnet.watch(machine="cnvlutin") as watcher:
         layer(sample).backward(gradient)
-    record = watcher.run.timed_records[-1]
+    record = watcher.run.product_records[-1]
     assert record.part == "weight_gradient"
     assert layer.weight.grad.tolist() == [[[[1.0, 6.0], [0.0, 0.0]]]]
     assert record.macs == 4 * 4
@@ -57,13 +57,13 @@ def test_both_gradients_have_as_many_products_as_the_forward():
     layer = nn.Conv2d(4, 6, 3, stride=2, padding=1, groups=2)
     with eventnet.watch() as watcher:
         layer(image(1, 4, 8, 8).requires_grad_()).sum().backward()
-    forward, input_gradient, weight_gradient = watcher.run.timed_records
+    forward, input_gradient, weight_gradient = watcher.run.product_records
     assert forward.macs == input_gradient.macs == weight_gradient.macs
-    assert [record.first_layer for record in watcher.run.timed_records] == [True, False, False]
+    assert [record.first_layer for record in watcher.run.product_records] == [True, False, False]
 
 
 def test_a_transposed_convolution_inserts_no_zeros():
-    record = eventnet.simulate(nn.ConvTranspose2d(3, 5, 4, stride=2, padding=1), torch.ones(1, 3, 6, 7)).timed_records[0]
+    record = eventnet.simulate(nn.ConvTranspose2d(3, 5, 4, stride=2, padding=1), torch.ones(1, 3, 6, 7)).product_records[0]
     assert record.macs == 3 * 6 * 7 * 5 * 4 * 4
     assert record.effectual_macs == record.macs
 

@@ -58,4 +58,4 @@ def test_a_backward_that_nobody_watches_finds_the_kernels_workspace():
 def test_an_lstm_has_the_products_of_its_steps():
     run = eventnet.simulate(nn.LSTM(6, 5), steps(3, 1, 6))
     assert run.macs == 3 * 4 * 5 * (6 + 5)
-    assert len(run.timed_records) == 3 * 2
+    assert len(run.product_records) == 3 * 2

@@ -115,6 +115,7 @@ def test_words_cost_a_sixteenth_of_an_access_of_256_bits():
 def test_arithmetic_is_scaled_from_45_to_28_nm():
     assert TABLE.actions["nfu.multiply"].pj == pytest.approx(0.8 * 28 / 45)
     assert TABLE.actions["nfu.add"].pj == pytest.approx(0.06 * 28 / 45)
+    assert TABLE.actions["nfu.operate"].pj == pytest.approx((0.8 + 0.06) * 28 / 45)
 
 
 def test_a_byte_from_off_the_chip_costs_a_quarter_of_32_bits():

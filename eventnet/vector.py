@@ -1,0 +1,118 @@
+"""Vector operators: no products, so they are not computed from events, only counted. PyTorch's kernel runs on what flows.
+
+What a form says of an operator is how many elements go into a machine's vector lanes; the rest is `hwmodel.vector`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.utils._pytree import tree_leaves
+
+
+@dataclass(frozen=True, eq=False)
+class VectorCall:
+    """One call of a vector operator, forward or backward.
+
+    Attributes
+    ----------
+    arguments
+        Every argument by its name, defaults included.
+    operands
+        The tensors among them that are no parameters, each once; numbers (0-dimensional tensors) left out, unless there is
+        nothing else.
+    result
+        What PyTorch computed.
+    """
+
+    arguments: dict[str, Any]
+    operands: tuple[torch.Tensor, ...]
+    result: Any
+
+    @property
+    def results(self) -> tuple[torch.Tensor, ...]:
+        """List the tensors among the results."""
+        return tuple(leaf for leaf in tree_leaves(self.result) if isinstance(leaf, torch.Tensor))
+
+
+@dataclass(eq=False)
+class Operation:
+    """A vector operation that is several operators below autograd.
+
+    Attributes
+    ----------
+    op
+        What records call it.
+    inputs
+        Elements of its streamed operands.
+    result
+        What it returned.
+    charged
+        The passes of backward that its own backward was charged in.
+    """
+
+    op: str
+    inputs: int = 0
+    result: Any = None
+    charged: set[int] = field(default_factory=set)
+
+
+def operands(call: VectorCall) -> tuple[torch.Tensor, ...]:
+    """Give every operand: most operators read all of them."""
+    return call.operands
+
+
+def results(call: VectorCall) -> tuple[torch.Tensor, ...]:
+    """Give the results: a gather reads as many elements as it gives, however large what it reads from is."""
+    return call.results
+
+
+@dataclass(frozen=True)
+class VectorForm:
+    """The vector form of operators.
+
+    Attributes
+    ----------
+    op
+        What records call it; empty for the operator's own name.
+    aten
+        The aten operators it takes, without the marks of their in-place and out= variants.
+    tag
+        Or the tag that aten gives to all operators it takes; names come first.
+    reads
+        The tensors of a call whose elements go into the vector lanes.
+    broadcasts
+        Whether operands are repeated to make results: then as many elements go into the lanes as there are results, at least.
+    elementwise
+        Whether a result depends on one element of each operand: such a function of a single product that has just been made
+        runs in the last stage of that product's pipeline.
+    beside
+        Names of arguments that do not go into the lanes: addresses, and what is written over.
+    """
+
+    op: str
+    aten: tuple[str, ...] = ()
+    tag: torch.Tag | None = None
+    reads: Callable[[VectorCall], tuple[torch.Tensor, ...]] = operands
+    broadcasts: bool = False
+    elementwise: bool = False
+    beside: tuple[str, ...] = ()
+
+    def elements(self, call: VectorCall) -> int:
+        """Count the elements of a call that go into the lanes; what ``expand`` repeats is counted as it lies in memory."""
+        read = sum(distinct_elements(tensor) for tensor in self.reads(call))
+        return max(read, *(tensor.numel() for tensor in call.results)) if self.broadcasts else read
+
+
+def with_backward(*names: str) -> tuple[str, ...]:
+    """List operators together with their backward."""
+    return (*names, *(f"{name}_backward" for name in names))
+
+
+def distinct_elements(tensor: torch.Tensor) -> int:
+    """Count a tensor's elements, those that ``expand`` repeats once."""
+    count = 1
+    for size, stride in zip(tensor.shape, tensor.stride(), strict=True):
+        count *= size if stride or not size else 1
+    return count
