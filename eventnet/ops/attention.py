@@ -150,12 +150,13 @@ def _scores(query: Tensor, key: Tensor, is_causal: bool, attn_mask: Tensor | Non
 
 def _by_key(rows: Tensor, key: Tensor) -> Tensor:
     """Put the query heads that share a head of keys below one another: (batch, key heads, heads each * tokens, .)."""
-    return rows.unflatten(1, (key.shape[1], -1)).flatten(2, 3)
+    batch, heads, tokens, width = rows.shape
+    return rows.reshape(batch, key.shape[1], heads // key.shape[1] * tokens, width)
 
 
 def _by_query(rows: Tensor, query: Tensor) -> Tensor:
     """Take them apart again: (batch, heads, tokens, .)."""
-    return rows.unflatten(2, (-1, query.shape[2])).flatten(1, 2)
+    return rows.reshape(*query.shape[:3], rows.shape[-1])
 
 
 def _wide(operand: Tensor) -> Tensor:
