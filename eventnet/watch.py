@@ -27,6 +27,7 @@ from eventnet import aten
 from eventnet.agreement import Verdict, judge
 from eventnet.call import Call, Form
 from eventnet.device import Device, Work
+from eventnet.held import tensors_in
 from eventnet.macs import other_macs
 from eventnet.modules import HOOKS, ModuleStack, Place
 from eventnet.ops import forms, rewrites
@@ -127,10 +128,10 @@ class Watcher:
         return self._ticks / machine.clock_hz if machine is not None else 0.0
 
     def know_inputs(self, inputs: Any) -> None:
-        """Take every tensor in nested arguments as an input of the program, unless it is known already."""
-        for leaf in tree_leaves(inputs):
-            if isinstance(leaf, torch.Tensor) and aten.has_storage(leaf) and self._provenance.get(leaf) is None:
-                self._provenance.set(leaf, Mark.STREAMED | Mark.INPUT)
+        """Take every tensor that nested arguments hold as an input of the program, unless it is known already."""
+        for tensor in tensors_in(inputs):
+            if aten.has_storage(tensor) and self._provenance.get(tensor) is None:
+                self._provenance.set(tensor, Mark.STREAMED | Mark.INPUT)
 
     def __enter__(self) -> "Watcher":
         if HOOKS.active is not None:
