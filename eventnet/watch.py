@@ -277,8 +277,8 @@ class Watcher:
             return mark
         if isinstance(tensor, nn.Parameter) or isinstance(tensor._base, nn.Parameter):
             mark = Mark.STATIC | Mark.PARAMETER
-        elif tensor.dim() == 0:
-            mark = Mark.CONSTANT  # a number of the program that PyTorch wrapped
+        elif tensor.dim() == 0 or not tensor.numel():
+            mark = Mark.CONSTANT  # a number of the program that PyTorch wrapped, or no number at all
         elif not self._stack.inside and torch._C._current_autograd_node() is None:
             mark = Mark.STREAMED | Mark.INPUT  # written in the watched program itself, outside of any module
         else:
