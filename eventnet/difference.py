@@ -1,6 +1,7 @@
 """How far a program's final outputs moved from those of the untouched program."""
 
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import torch
@@ -47,6 +48,6 @@ def difference(outputs: Any, reference: Any) -> Difference:
         wide = torch.complex128 if theirs.is_complex() else torch.float64
         ours, theirs = ours.detach().to(wide), theirs.detach().to(wide)
         apart = torch.where((ours == theirs) | (ours.isnan() & theirs.isnan()), 0.0, (ours - theirs).abs())
-        moved = max(moved, float(apart.max()))
-        largest = max(largest, float(theirs.abs().max()))
+        moved = max(moved, float(apart.nan_to_num(nan=inf).max()))  # a NaN on one side only is as far as can be
+        largest = max(largest, float(theirs.abs().nan_to_num(nan=0.0).max()))
     return Difference(moved, moved / largest if largest else moved, integers_equal)

@@ -5,6 +5,7 @@ after it whatever happened. Backward runs after the stack is gone; there the aut
 the forward operator ran, leads back to the module.
 """
 
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -102,6 +103,12 @@ class ModuleStack:
                 self._names[one] = ".".join(part for part in (prefix, path) if part) or type(module).__name__
 
 
+def _keyword_arguments() -> dict[str, Any]:
+    """Return the keyword arguments of the call that runs the hook that asks: PyTorch gives them to no global hook before it."""
+    found: dict[str, Any] = sys._getframe(2).f_locals.get("kwargs", {})
+    return found
+
+
 class _Hooks:
     """PyTorch's global module hooks, present while anyone watches; they act on the watching thread's stack alone."""
 
@@ -138,7 +145,7 @@ class _Hooks:
     def _before(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         stack = self.active
         if stack is not None:
-            stack.enter(module, args)
+            stack.enter(module, args if stack.inside else (args, _keyword_arguments()))
 
     def _after(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         stack = self.active

@@ -3,7 +3,8 @@
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch.utils._pytree import tree_map
 
 from eventnet.agreement import Agreement
 from eventnet.difference import difference
+from eventnet.held import tensors_in
 from eventnet.run import Run
 from eventnet.samples import Samples, run_samples
 from eventnet.settings import Settings
@@ -174,7 +176,8 @@ def _simulate(
     watcher = Watcher(machines, baseline, settings, root if root is not None else getattr(model, "__name__", ""), where)
     watcher.know_inputs((args, kwargs))
     with _put_back(root, where), _channels_explained(where):
-        reference = _copies(model(*_copies(args), **_copies(kwargs)))
+        own_args, own_kwargs = _copies((args, kwargs), objects=True)
+        reference = _copies(model(*own_args, **own_kwargs))
     with watcher:
         outputs = model(*args, **kwargs)
     moved = difference(outputs, reference)
@@ -184,16 +187,23 @@ def _simulate(
     return watcher.runs
 
 
-def _copies(nested: Any) -> Any:
-    """Copy every tensor, so that a program that writes into its inputs does not change them before it is watched."""
+def _copies(nested: Any, objects: bool = False) -> Any:
+    """Copy every tensor, so that a program that writes into its inputs does not change them before it is watched.
+
+    Objects that hold tensors, a cache for instance, are copied too if they are asked for and can be.
+    """
     made: dict[int, torch.Tensor] = {}
 
     def copy(leaf: Any) -> Any:
-        if not isinstance(leaf, torch.Tensor):
-            return leaf
-        if id(leaf) not in made:  # a tensor given twice stays one tensor
-            made[id(leaf)] = leaf.detach().clone().requires_grad_(leaf.requires_grad)
-        return made[id(leaf)]
+        if isinstance(leaf, torch.Tensor):
+            if id(leaf) not in made:  # a tensor given twice stays one tensor
+                made[id(leaf)] = leaf.detach().clone().requires_grad_(leaf.requires_grad)
+            return made[id(leaf)]
+        held = tensors_in(leaf) if objects else []
+        if held:
+            with suppress(TypeError):  # it holds something else that cannot be copied
+                return deepcopy(leaf, {id(tensor): copy(tensor) for tensor in held})
+        return leaf
 
     return tree_map(copy, nested)
 

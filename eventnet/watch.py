@@ -27,6 +27,7 @@ from torch.utils._pytree import tree_leaves
 from eventnet import aten
 from eventnet.call import Call, Form
 from eventnet.devices import Devices
+from eventnet.held import tensors_in
 from eventnet.macs import other_macs
 from eventnet.modes import FunctionMode, OperatorMode
 from eventnet.modules import HOOKS, ModuleStack, Place
@@ -98,10 +99,10 @@ class Watcher:
         return self.ticks / machine.clock_hz if machine is not None else 0.0
 
     def know_inputs(self, inputs: Any) -> None:
-        """Take every tensor in nested arguments as an input of the program, unless it is known already."""
-        for leaf in tree_leaves(inputs):
-            if isinstance(leaf, torch.Tensor) and aten.has_storage(leaf) and self._provenance.get(leaf) is None:
-                self._provenance.set(leaf, Mark.STREAMED | Mark.INPUT)
+        """Take every tensor that nested arguments hold as an input of the program, unless it is known already."""
+        for tensor in tensors_in(inputs):
+            if aten.has_storage(tensor) and self._provenance.get(tensor) is None:
+                self._provenance.set(tensor, Mark.STREAMED | Mark.INPUT)
 
     def __enter__(self) -> "Watcher":
         if HOOKS.active is not None:
@@ -303,8 +304,8 @@ class Watcher:
             return mark
         if isinstance(tensor, nn.Parameter) or isinstance(tensor._base, nn.Parameter):
             mark = Mark.STATIC | Mark.PARAMETER
-        elif tensor.dim() == 0:
-            mark = Mark.CONSTANT  # a number of the program that PyTorch wrapped
+        elif tensor.dim() == 0 or not tensor.numel():
+            mark = Mark.CONSTANT  # a number of the program that PyTorch wrapped, or no number at all
         elif not self._stack.inside and torch._C._current_autograd_node() is None:
             mark = Mark.STREAMED | Mark.INPUT  # written in the watched program itself, outside of any module
         else:

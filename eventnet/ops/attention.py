@@ -1,6 +1,8 @@
 """Attention: the products inside PyTorch's fused attention kernels, forward and backward.
 
-Queries by keys and weights by values are products of two activations: a zero in either is an event not sent.
+Queries by keys and weights by values are products of two activations: a zero in either is an event not sent. Query heads that
+share a head of keys and values are its rows, one below the other: the keys are read once. What the kernel keeps between its
+products it keeps in float32, whatever the type of its operands.
 """
 
 import math
@@ -23,12 +25,15 @@ def attention(
     """Return the output of scaled dot-product attention, and the logarithm of each row's sum of exponentials."""
     if dropout_p:
         return NotImplemented
-    scores = _scores(query, key, is_causal, attn_mask, scale)
-    weights = torch.softmax(scores, dim=-1)
-    output = weights @ value
+    scores = _scores(_wide(query), _wide(key), is_causal, attn_mask, scale)
+    weights, logsumexp = torch.softmax(scores, dim=-1), torch.logsumexp(scores, dim=-1)
+    if attn_mask is not None:  # a query that may look at no key gets nothing
+        nothing = logsumexp == -math.inf
+        weights, logsumexp = weights.masked_fill(nothing[..., None], 0), logsumexp.masked_fill(nothing, 0)
+    output = _by_query(_by_key(weights, key) @ _wide(value), query).to(query.dtype)
     if query.transpose(1, 2).is_contiguous():  # the kernel's output lies as the query does
         output = output.transpose(1, 2).contiguous().transpose(1, 2)
-    return output, torch.logsumexp(scores.float(), dim=-1)
+    return output, logsumexp
 
 
 def attention_backward(
@@ -46,12 +51,18 @@ def attention_backward(
     """Return the gradients of query, key and value; the weights are computed anew, as the kernel does."""
     if dropout_p:
         return NotImplemented
+    types = query.dtype, key.dtype, value.dtype
+    grad_out, query, key, value, out = (_wide(one) for one in (grad_out, query, key, value, out))
     factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    weights = torch.exp(_scores(query, key, is_causal, attn_mask, scale) - logsumexp[..., None]).to(query.dtype)
-    grad_value = weights.mT @ grad_out
-    grad_weights = grad_out @ value.mT
-    grad_scores = weights * (grad_weights - (grad_out * out).sum(dim=-1, keepdim=True)) * factor
-    return grad_scores @ key, grad_scores.mT @ query, grad_value
+    weights = torch.exp(_scores(query, key, is_causal, attn_mask, scale) - logsumexp[..., None])
+    grad_weights = _by_query(_by_key(grad_out, key) @ value.mT, query)
+    grad_scores = _by_key(weights * (grad_weights - (grad_out * out).sum(dim=-1, keepdim=True)) * factor, key)
+    gradients = (
+        _by_query(grad_scores @ key, query),
+        grad_scores.mT @ _by_key(query, key),
+        _by_key(weights, key).mT @ _by_key(grad_out, key),
+    )
+    return tuple(gradient.to(dtype) for gradient, dtype in zip(gradients, types, strict=True))
 
 
 def multi_head_attention(
@@ -128,13 +139,28 @@ def encoder_layer(
 
 def _scores(query: Tensor, key: Tensor, is_causal: bool, attn_mask: Tensor | None, scale: float | None) -> Tensor:
     factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    scores = (query @ key.mT) * factor
+    scores = _by_query(_by_key(query, key) @ key.mT, query) * factor
     if is_causal:
         allowed = torch.ones(scores.shape[-2:], dtype=torch.bool).tril()
         scores = scores.masked_fill(~allowed, -math.inf)
     if attn_mask is not None:
         scores = scores.masked_fill(~attn_mask, -math.inf) if attn_mask.dtype == torch.bool else scores + attn_mask
     return scores
+
+
+def _by_key(rows: Tensor, key: Tensor) -> Tensor:
+    """Put the query heads that share a head of keys below one another: (batch, key heads, heads each * tokens, .)."""
+    batch, heads, tokens, width = rows.shape
+    return rows.reshape(batch, key.shape[1], heads // key.shape[1] * tokens, width)
+
+
+def _by_query(rows: Tensor, query: Tensor) -> Tensor:
+    """Take them apart again: (batch, heads, tokens, .)."""
+    return rows.reshape(*query.shape[:3], rows.shape[-1])
+
+
+def _wide(operand: Tensor) -> Tensor:
+    return operand.float() if operand.dtype in (torch.bfloat16, torch.float16) else operand
 
 
 def _self_attention(

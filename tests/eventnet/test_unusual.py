@@ -283,3 +283,17 @@ def test_second_activations_that_are_not_finite_get_one_sentence():
     )
     with pytest.raises(hwmodel.ValuesError, match=f"^{re.escape(message)}$"):
         eventnet.simulate(torch.mm, torch.ones(2, 2), torch.tensor([[1.0, float("inf")], [0.0, 1.0]]))
+
+
+def test_a_nan_in_one_of_two_runs_is_the_largest_difference():
+    factors = iter([1.0, float("nan")])
+    run = eventnet.simulate(lambda value: value * next(factors), torch.ones(2))
+    assert run.difference.maximum == float("inf")
+
+
+def test_a_tensor_without_elements_comes_from_nowhere_and_brings_nothing():
+    class Grows(nn.Module):
+        def forward(self, value):
+            return torch.cat([torch.tensor([]), value])
+
+    assert eventnet.simulate(Grows(), torch.ones(2)).unwatched == 0

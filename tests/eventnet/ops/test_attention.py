@@ -27,6 +27,49 @@ def test_keys_of_another_number_agree(agrees):
     agrees(F.scaled_dot_product_attention, tokens(1, 2, 5, 4), tokens(1, 2, 7, 4, seed=1), tokens(1, 2, 7, 4, seed=2))
 
 
+@pytest.mark.parametrize("heads", [1, 2])
+@pytest.mark.parametrize("options", [{}, {"is_causal": True}, {"attn_mask": tokens(1, 4, 1, 5) > -0.5}])
+def test_heads_that_share_keys_and_values_agree_and_read_them_once(agrees, heads, options):
+    query, key, value = tokens(1, 4, 5, 6), tokens(1, heads, 5, 6, seed=1), tokens(1, heads, 5, 6, seed=2)
+    run = agrees(lambda *inputs: F.scaled_dot_product_attention(*inputs, **options, enable_gqa=True), query, key, value)
+    scores = run.product_records[0]
+    assert scores.macs == 4 * 5 * 5 * 6
+    assert scores.activations == query.numel() + key.numel()
+
+
+@pytest.mark.parametrize("added", [False, True])
+def test_a_query_that_may_look_at_no_key_gets_nothing(agrees, added):
+    allowed = tokens(6, 6) > -0.5
+    allowed[3] = False
+    mask = torch.zeros(6, 6).masked_fill(~allowed, -torch.inf) if added else allowed
+    inputs = [tokens(1, 2, 6, 4, seed=seed) for seed in range(3)]
+    agrees(lambda *one: F.scaled_dot_product_attention(*one, attn_mask=mask), *inputs)
+
+
+def test_double_precision_is_kept_in_backward():
+    inputs = [tokens(1, 2, 6, 4, seed=seed).double().requires_grad_() for seed in range(3)]
+
+    def gradients() -> tuple[torch.Tensor, ...]:
+        return torch.autograd.grad(F.scaled_dot_product_attention(*inputs).square().sum(), inputs)
+
+    expected = gradients()
+    with eventnet.watch():
+        found = gradients()
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_sixteen_bit_attention_is_as_exact_as_the_kernel(dtype):
+    """Scores and weights that are rounded to 16 bits in between are twice as far from the truth."""
+    inputs = [tokens(1, 4, 32, 16, seed=seed).to(dtype) for seed in range(3)]
+    exact = F.scaled_dot_product_attention(*(one.double() for one in inputs))
+    kernel = (F.scaled_dot_product_attention(*inputs) - exact).norm()
+    run = eventnet.simulate(F.scaled_dot_product_attention, *inputs)
+    assert run.agreement
+    assert (run.outputs - exact).norm() <= kernel
+
+
 def test_the_output_lies_as_the_kernel_lays_it():
     for query in (tokens(2, 3, 6, 4), tokens(2, 6, 3, 4).transpose(1, 2)):
         expected = F.scaled_dot_product_attention(query, query, query)
