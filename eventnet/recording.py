@@ -1,8 +1,10 @@
 """Make the record of a product: what is a property of the tensors, and what a machine took for it."""
 
+from dataclasses import asdict
 from typing import Any
 
 from eventnet.agreement import Verdict
+from eventnet.arithmetic import Told
 from eventnet.call import Form
 from eventnet.device import Device, Work
 from eventnet.modules import Place
@@ -15,6 +17,7 @@ def record_of(
     product: Product,
     place: Place,
     pruned: int,
+    told: Told,
     device: Device | None,
     work: Work | None,
     verdict: Verdict | None,
@@ -37,6 +40,7 @@ def record_of(
         "events": task.events,
         "pruned": pruned,
         "zero_macs": task.zero_macs,
+        **asdict(told),
         "verdict": verdict,
         "baseline_verdict": baseline_verdict,
     }

@@ -25,10 +25,12 @@ from torch.utils._pytree import tree_leaves
 
 from eventnet import aten
 from eventnet.agreement import Verdict, judge
+from eventnet.arithmetic import Arithmetic
 from eventnet.call import Call, Form
 from eventnet.device import Device, Work
 from eventnet.macs import other_macs
 from eventnet.modules import HOOKS, ModuleStack, Place
+from eventnet.numerics import Rounded, Total
 from eventnet.ops import forms, rewrites
 from eventnet.ops.convolution import refuse_several_samples
 from eventnet.product import Product
@@ -200,27 +202,43 @@ class Watcher:
         results = list(expected) if isinstance(expected, tuple) else [expected]
         if not all(tensor.numel() for tensor in (*operands.values(), results[0]) if tensor is not None):
             return aten.write(into, expected), False  # no work
+        arithmetic = Arithmetic(
+            self.settings.arithmetic, form, arguments, static, place.name, backward, where, self._keep, self._lay_out
+        )
         call = Call(
-            arguments=arguments,
+            arguments=arithmetic.arguments,
             place=place,
             static=static,
             first_layer=form.op == "convolution" and self.settings.is_first(place.name, seen_first),
-            lay_out=self._lay_out,
+            stream=arithmetic.stream,
+            lay_out=arithmetic.lay_out,
         )
         products = form.products(call)
         if not products:
             self._other(func, args, kwargs, expected, place)
+            return aten.write(into, expected), True
+        reference = arithmetic.reference(aten.functional(func), expected)
         for number, product in products.items():
             if backward and product.task.part == "forward":
                 product = replace(product, task=replace(product.task, part=_gradient_of(product)))
-            results[number] = self._do(form, product, results[number], place, pruned)
+            results[number] = self._do(form, product, reference[number], results[number], place, pruned, arithmetic)
         return aten.write(into, tuple(results) if isinstance(expected, tuple) else results[0]), True
 
-    def _do(self, form: Form, product: Product, expected: torch.Tensor, place: Place, pruned: int) -> torch.Tensor:
-        """Run a product on every machine, judge and record it; return what flows on."""
+    def _do(
+        self,
+        form: Form,
+        product: Product,
+        reference: torch.Tensor,
+        like: torch.Tensor,
+        place: Place,
+        pruned: int,
+        arithmetic: Arithmetic,
+    ) -> torch.Tensor:
+        """Run a product on every machine, judge and record it; return what flows on, shaped and typed ``like`` PyTorch's."""
         multiply = self.settings.values == "events"
         parameter, size = self._static_operand(product, place)
-        flows_on: torch.Tensor | None = None
+        judged, expected = arithmetic.judged(product), arithmetic.expected(product, reference)
+        flows_on: Total | None = None
 
         def one(device: Device | None) -> tuple[Work | None, Verdict | None]:
             nonlocal flows_on
@@ -234,11 +252,11 @@ class Watcher:
                 return work, None
             outputs = products.outputs
             assert outputs is not None
-            actual = torch.empty_like(expected).copy_(product.result(torch.from_numpy(outputs)))
+            actual = arithmetic.total(product, torch.from_numpy(outputs), expected)
             if flows_on is None:
                 flows_on = actual
             on = f" on {device.machine.name}" if device is not None else ""
-            return work, judge(product, products, actual, expected, place.name, form.op + on)
+            return work, judge(judged, products, actual.values, expected.values, place.name, form.op + on)
 
         baseline_work: Work | None = None
         baseline_verdict: Verdict | None = None
@@ -247,12 +265,12 @@ class Watcher:
             works.append((device, *one(device if device and not device.cannot_map(product.task) else None)))
         if self._baseline is not None and not self._baseline.cannot_map(product.task):
             baseline_work, baseline_verdict = one(self._baseline)
+        result, told = arithmetic.finish(product, expected if flows_on is None else flows_on, like)
+        of_baseline = self._baseline, baseline_work, baseline_verdict
         for run, (device, work, verdict) in zip(self.runs, works, strict=True):
-            run.records.append(
-                record_of(form, product, place, pruned, device, work, verdict, self._baseline, baseline_work, baseline_verdict)
-            )
+            run.records.append(record_of(form, product, place, pruned, told, device, work, verdict, *of_baseline))
         self._ticks += self.run.records[-1].ticks
-        return expected if flows_on is None else flows_on
+        return result
 
     def _other(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any, place: Place) -> bool:
         """Record an operator that PyTorch computed; return whether it multiplies and accumulates."""
@@ -324,12 +342,20 @@ class Watcher:
                     self._parameter_names[storage_key(tensor)] = name
 
     def _lay_out(self, tensor: torch.Tensor, layout: Hashable, lay_out: Callable[[Array], Weights]) -> Weights:
-        name = self._parameter_names.get(storage_key(tensor))
-        where = f"{self.where}: parameter {name!r}" if name else f"{self.where}: an operand that is no parameter"
+        where = self._name_of(tensor)
         if not self._is_static(tensor):
             require_finite(tensor, where)
             return lay_out(as_array(tensor))
         return self._weights.get(tensor, layout, where, lay_out)
+
+    def _keep(self, tensor: torch.Tensor, what: Hashable, make: Callable[[], Rounded]) -> Rounded:
+        if not self._is_static(tensor):
+            return make()
+        return self._weights.keep(tensor, what, self._name_of(tensor), make)
+
+    def _name_of(self, tensor: torch.Tensor) -> str:
+        name = self._parameter_names.get(storage_key(tensor))
+        return f"{self.where}: parameter {name!r}" if name else f"{self.where}: an operand that is no parameter"
 
 
 @contextmanager
@@ -345,7 +371,7 @@ def watch(
     baseline
         What to compare with.
     **flags
-        As in `eventnet.simulate`: engine, values, threshold, first_layer, offchip, leading, strict, progress.
+        As in `eventnet.simulate`: engine, values, numerics, threshold, first_layer, offchip, leading, strict, progress.
 
     Raises
     ------
