@@ -84,8 +84,9 @@ class Arithmetic:
         self._rounded: dict[tuple[int, str], tuple[Tensor, Rounded]] = {}
         self.arguments = dict(arguments)
         addend = arguments[form.addend] if form.addend else None
-        if addend is not None and self._numerics is not OWN and arguments.get("beta", 1) != 0:
-            self.arguments[form.addend] = self._numerics.addend(addend, where)
+        if addend is not None and self._numerics is not OWN:
+            read = addend if arguments.get("beta", 1) != 0 else torch.zeros_like(addend)  # beta 0: it is not read, NaN or not
+            self.arguments[form.addend] = self._numerics.addend(read, where)
 
     def stream(self, tensor: Tensor) -> Array:
         """Return a streamed operand as the kernels take it."""
@@ -106,10 +107,7 @@ class Arithmetic:
                 name: self._operand(tensor, "weights" if name in self._static else "activations")
                 for name, tensor in self._operands.items()
             }
-            arguments = self.arguments
-            if arguments.get("beta", 1) == 0:  # the addend is not read, NaN or not
-                arguments = arguments | {self._form.addend: torch.zeros_like(arguments[self._form.addend])}
-            found = self._numerics.reference(func, arguments, operands, self._form.addend)
+            found = self._numerics.reference(func, self.arguments, operands, self._form.addend)
         return list(found) if isinstance(found, tuple) else [found]
 
     def judged(self, product: Product) -> Product:
