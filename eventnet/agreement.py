@@ -66,7 +66,8 @@ class Verdict:
 class Agreement:
     """How a run's operators agreed with PyTorch; true if each of them does.
 
-    ``outputs_equal`` is False if the program's final outputs are integers and not those of the untouched program.
+    ``outputs_equal`` is False if the program's final outputs are integers and not those of the untouched program, although
+    no threshold and no other numerics moved anything on purpose.
     """
 
     verdicts: tuple[Verdict, ...]

@@ -25,6 +25,8 @@ class Call:
         Names of the arguments that are static operands.
     first_layer
         Whether its streamed operand is the program's input with no multiply-accumulate in between.
+    stream
+        Makes an array of a streamed operand, in the numbers of the hardware.
     lay_out
         Makes the second operand of a tensor, and keeps it if it is static: (tensor, what the layout depends on, function of
         its array).
@@ -34,6 +36,7 @@ class Call:
     place: Place
     static: frozenset[str]
     first_layer: bool
+    stream: Callable[[torch.Tensor], Array]
     lay_out: Callable[[torch.Tensor, Hashable, Callable[[Array], Weights]], Weights]
 
     def __getitem__(self, argument: str) -> Any:
@@ -55,9 +58,12 @@ class Form:
     products
         Makes the products of a call, each under the number of the result that it gives (0 if there is one result). Results
         without a product are PyTorch's. No products at all: this call has no event form and runs as ``other``.
+    addend
+        The name of the argument that is added to the product; empty if there is none.
     """
 
     op: str
     aten: tuple[str, ...]
     operands: tuple[str, ...]
     products: Callable[[Call], dict[int, Product]]
+    addend: str = ""

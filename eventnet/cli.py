@@ -55,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--engine", default="auto", metavar="E", help="auto or event")
     run.add_argument("--values", default="events", metavar="V", help="events, or reference to multiply nothing")
     run.add_argument("--threshold", type=float, default=0.0, metavar="T", help="activations of smaller magnitude count as zero")
+    run.add_argument("--numerics", default="auto", metavar="N", help="auto, float32, float64, bfloat16 or fixed16")
     run.add_argument("--json", metavar="FILE", help="write records, totals and provenance as JSON")
     run.add_argument("--csv", metavar="FILE", help="write the records as comma-separated values")
     run.set_defaults(command=_run)
@@ -118,6 +119,7 @@ def _run(options: argparse.Namespace) -> int:
                 engine=options.engine,
                 values=options.values,
                 threshold=options.threshold,
+                numerics=options.numerics,
             )
         except EventNetError:
             raise

@@ -1,13 +1,15 @@
 """The machines of one run, side by side: each does every task in its own time, and keeps its own record of it."""
 
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 
 import torch
 
 from eventnet.agreement import Verdict, judge
-from eventnet.call import Form
+from eventnet.arithmetic import Arithmetic
 from eventnet.device import Device, Work
 from eventnet.modules import Place
+from eventnet.numerics import Total
 from eventnet.product import Product
 from eventnet.record import Record
 from eventnet.recording import pipelined_record, product_record, vector_record
@@ -16,6 +18,35 @@ from eventnet.settings import Settings
 from hwmodel.machine import Machine
 from hwmodel.products import multiply_all
 from hwmodel.vector import VectorTask
+
+
+@dataclass(frozen=True, eq=False)
+class ProductCall:
+    """One product of an operator call, with all that is needed to judge and record it.
+
+    Attributes
+    ----------
+    op, product, place
+        The operator, its task, and the module it belongs to.
+    pruned
+        How many activations a threshold dropped.
+    arithmetic
+        The numerics of the call.
+    reference, like
+        What PyTorch computes on the numbers of the hardware, and on the program's own, whose type and shape flow on.
+    parameter, parameter_bytes
+        The static operand as a weight memory knows it.
+    """
+
+    op: str
+    product: Product
+    place: Place
+    pruned: int
+    arithmetic: Arithmetic
+    reference: torch.Tensor
+    like: torch.Tensor
+    parameter: Hashable
+    parameter_bytes: int
 
 
 class Devices:
@@ -37,36 +68,17 @@ class Devices:
         self._baseline = _device(baseline, settings)
         self.ticks = 0
 
-    def multiply(
-        self,
-        form: Form,
-        product: Product,
-        expected: torch.Tensor,
-        place: Place,
-        pruned: int,
-        parameter: Hashable,
-        parameter_bytes: int,
-    ) -> torch.Tensor:
-        """Run a product on every machine, judge and record it; return what flows on: the first machine's result.
-
-        Parameters
-        ----------
-        form, product
-            The operator and its task.
-        expected
-            What PyTorch computes for the same call.
-        place, pruned
-            Where it belongs, and how many activations a threshold dropped.
-        parameter, parameter_bytes
-            The static operand as a weight memory knows it.
-        """
-        flows_on: torch.Tensor | None = None
+    def multiply(self, asked: ProductCall) -> torch.Tensor:
+        """Run a product on every machine, judge and record it; return what flows on: the first machine's result."""
+        product, arithmetic, place = asked.product, asked.arithmetic, asked.place
+        judged, expected = arithmetic.judged(product), arithmetic.expected(product, asked.reference)
+        flows_on: Total | None = None
 
         def one(device: Device | None) -> tuple[Work | None, Verdict | None]:
             nonlocal flows_on
             work = None
             if device is not None:
-                work = device.do(product.task, parameter, parameter_bytes, self._multiply)
+                work = device.do(product.task, asked.parameter, asked.parameter_bytes, self._multiply)
                 products = work.outcome.products
             else:
                 products = multiply_all(product.task, integers=True) if self._multiply else None
@@ -74,22 +86,21 @@ class Devices:
                 return work, None
             outputs = products.outputs
             assert outputs is not None
-            actual = torch.empty_like(expected).copy_(product.result(torch.from_numpy(outputs)))
+            actual = arithmetic.total(product, torch.from_numpy(outputs), expected)
             if flows_on is None:
                 flows_on = actual
             on = f" on {device.machine.name}" if device is not None else ""
-            return work, judge(product, products, actual, expected, place.name, form.op + on)
+            return work, judge(judged, products, actual.values, expected.values, place.name, asked.op + on)
 
         works = [(device, *one(device if device and not device.cannot_map(product.task) else None)) for device in self._devices]
         baseline = self._baseline if self._baseline and not self._baseline.cannot_map(product.task) else None
-        baseline_work, baseline_verdict = one(baseline) if baseline is not None else (None, None)
+        of_baseline = baseline, *(one(baseline) if baseline is not None else (None, None))
+        result, told = arithmetic.finish(product, expected if flows_on is None else flows_on, asked.like)
         for run, (device, work, verdict) in zip(self.runs, works, strict=True):
-            record = product_record(
-                form, product, place, pruned, device, work, verdict, baseline, baseline_work, baseline_verdict
-            )
+            record = product_record(asked.op, product, place, asked.pruned, told, device, work, verdict, *of_baseline)
             run.records.append(record)
         self.ticks += self.runs[0].records[-1].ticks
-        return expected if flows_on is None else flows_on
+        return result
 
     def vector(self, task: VectorTask, place: Place, activations: int, events: int) -> None:
         """Let a vector operation take its time on every machine, and record it."""

@@ -14,8 +14,9 @@ from eventnet import aten
 class Difference:
     """The largest difference of the final outputs, absolute and relative to the largest output.
 
-    Reported, and judged only where outputs are integers (``integers_equal``): rounding moves floats, and a threshold does on
-    purpose. ``comparable`` is False if the outputs have another structure, as those of a program with a deadline may.
+    Reported, and judged only where outputs are integers (``integers_equal``) of a run without threshold in the tensors' own
+    numerics: rounding moves floats, and the two others move everything on purpose. ``comparable`` is False if the outputs have
+    another structure, as those of a program with a deadline may.
     """
 
     maximum: float
@@ -23,10 +24,15 @@ class Difference:
     integers_equal: bool = True
     comparable: bool = True
 
+    @property
+    def size(self) -> str:
+        """Give both in words."""
+        return f"{self.maximum:.3g} ({self.relative:.3g} relative)"
+
     def __str__(self) -> str:
         if not self.comparable:
             return "outputs have another structure than the untouched program's"
-        return f"outputs differ from the untouched program's by at most {self.maximum:.3g} ({self.relative:.3g} relative)"
+        return f"outputs differ from the untouched program's by at most {self.size}"
 
 
 def difference(outputs: Any, reference: Any) -> Difference:

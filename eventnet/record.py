@@ -34,6 +34,12 @@ class Record:
     events: int = 0
     pruned: int = 0
     zero_macs: int = 0
+    numerics: str = ""
+    activation_fraction_bits: int | None = None
+    weight_fraction_bits: int | None = None
+    output_fraction_bits: int | None = None
+    saturated: int = 0
+    vanished: int = 0
     ticks: int = 0
     lanes: int = 0
     busy_ticks: int = 0

@@ -1,9 +1,10 @@
 """Make the record of a task: what is a property of the tensors, and what a machine took for it."""
 
+from dataclasses import asdict
 from typing import Any
 
 from eventnet.agreement import Verdict
-from eventnet.call import Form
+from eventnet.arithmetic import Told
 from eventnet.device import Device, Work
 from eventnet.modules import Place
 from eventnet.product import Product
@@ -13,10 +14,11 @@ from hwmodel.vector import VectorTask
 
 
 def product_record(
-    form: Form,
+    op: str,
     product: Product,
     place: Place,
     pruned: int,
+    told: Told,
     device: Device | None,
     work: Work | None,
     verdict: Verdict | None,
@@ -28,7 +30,7 @@ def product_record(
     task = product.task
     properties: dict[str, Any] = {
         "name": place.name,
-        "op": form.op,
+        "op": op,
         "part": task.part,
         "call": place.call,
         "convolution": task.kind == "convolution",
@@ -39,6 +41,7 @@ def product_record(
         "events": task.events,
         "pruned": pruned,
         "zero_macs": task.zero_macs,
+        **asdict(told),
         "verdict": verdict,
         "baseline_verdict": baseline_verdict,
     }

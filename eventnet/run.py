@@ -176,6 +176,21 @@ class Run:
         return sum(record.macs for record in self.records)
 
     @property
+    def pruned(self) -> int:
+        """Nonzero activations that the threshold dropped."""
+        return sum(record.pruned for record in self.records)
+
+    @property
+    def saturated(self) -> int:
+        """Elements of operands and results that were out of the range of fixed point."""
+        return sum(record.saturated for record in self.records)
+
+    @property
+    def vanished(self) -> int:
+        """Nonzero elements of operands and results that fixed point rounded to zero."""
+        return sum(record.vanished for record in self.records)
+
+    @property
     def zero_fraction(self) -> float:
         """Share of the timed operators' products whose activation operand is zero, weighted by products."""
         timed = sum(record.macs for record in self.timed_records)
@@ -192,7 +207,8 @@ class Run:
         if self.settings.get("values") == "reference":
             return None
         verdicts = (verdict for one in self.records for verdict in (one.verdict, one.baseline_verdict))
-        return Agreement.of(verdicts, self.difference is None or self.difference.integers_equal)
+        judged = self.difference is not None and not any(one.pruned or one.numerics for one in self.records)
+        return Agreement.of(verdicts, self.difference is None or not judged or self.difference.integers_equal)
 
     @property
     def ledger(self) -> Ledger:

@@ -9,7 +9,18 @@ from eventnet.progress import Bar
 from eventnet.run import Run
 
 TOTALS = ("ticks", "energy_pj", "chip_pj", "zero_fraction", "speedup", "speedup_conv")
-FIELDS = ("ticks", "macs", "effectual_macs", "executed_macs", "events", "zero_macs", "energy_pj")
+FIELDS = (
+    "ticks",
+    "macs",
+    "effectual_macs",
+    "executed_macs",
+    "events",
+    "zero_macs",
+    "energy_pj",
+    "pruned",
+    "saturated",
+    "vanished",
+)
 NORMAL_95 = 1.959963984540054
 
 

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from eventnet.arithmetic import NUMERICS, numerics_of
 from eventnet.device import Offchip
+from eventnet.numerics import Numerics
 from hwmodel.catalogue import expected_one_of
 from hwmodel.errors import ParameterError
 from scheduler.engines import Engine, Values, check_engine
@@ -21,6 +23,7 @@ class Settings:
 
     engine: Engine = "auto"
     values: Values = "events"
+    numerics: str | Numerics = "auto"
     threshold: Threshold = 0.0
     first_layer: FirstLayer = "auto"
     offchip: Offchip = "energy"
@@ -32,6 +35,8 @@ class Settings:
         """Raise ParameterError or UnknownNameError for a flag that means nothing."""
         check_engine(self.engine, where)
         _check_choice(where, "values", self.values, ("events", "reference"))
+        if not isinstance(self.numerics, Numerics):
+            _check_choice(where, "numerics", self.numerics, list(NUMERICS))
         _check_choice(where, "offchip", self.offchip, ("energy", "time"))
         _check_choice(where, "leading", self.leading, ("sample", "sequence"))
         if isinstance(self.first_layer, str):
@@ -53,10 +58,16 @@ class Settings:
     def check_modules(self, where: str, known: Sequence[str]) -> None:
         """Raise ParameterError for a module name that the model does not have."""
         asked = list(self.threshold) if isinstance(self.threshold, Mapping) else []
+        asked += self.arithmetic.modules()
         asked += [] if isinstance(self.first_layer, str) else list(self.first_layer)
         for name in asked:
             if not isinstance(name, str) or name not in known:
                 raise ParameterError(f"{where}: the model has no module {name!r}, {expected_one_of(str(name), known)}")
+
+    @property
+    def arithmetic(self) -> Numerics:
+        """Return how numbers are written."""
+        return numerics_of(self.numerics)
 
     def threshold_of(self, module: str) -> float:
         """Return the magnitude below which an activation of a module counts as zero."""
@@ -70,7 +81,7 @@ class Settings:
 
     def as_dict(self) -> dict[str, Any]:
         """Return every flag with its value, for reports."""
-        return asdict(self)
+        return asdict(replace(self, numerics="auto")) | {"numerics": self.arithmetic.as_dict()}
 
 
 def _check_choice(where: str, what: str, value: object, choices: Sequence[str]) -> None:

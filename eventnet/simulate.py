@@ -58,8 +58,15 @@ def simulate(
     values
         ``"events"``: what flows on is computed from events. ``"reference"``: PyTorch's values flow and nothing is
         multiplied, for fast statistics; ``run.agreement`` is then None.
+    numerics
+        The numbers in which products are computed. ``"auto"``: the tensors' own type, which is float32 in an ordinary program.
+        ``"float32"``, ``"float64"`` and ``"bfloat16"`` round both operands, what is added to the products and the result to
+        that type, and add in float32 or float64; ``"fixed16"`` is 16-bit fixed point, see `eventnet.Fixed16`, which also takes
+        chosen binary points. The program's tensors keep their own types, integers are computed as integers, and PyTorch judges
+        by the same operator on the same numbers.
     threshold
-        Magnitude below which an activation counts as zero: a number, or one for each of some module names. 0 is exact.
+        Magnitude below which an activation counts as zero: a number, or one for each of some module names. 0 is exact. It
+        comes before the rounding to other numerics.
     first_layer
         ``"auto"``: a convolution of the program's inputs; ``"none"``; or a list of module names.
     offchip

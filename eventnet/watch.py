@@ -25,12 +25,14 @@ from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils._pytree import tree_leaves
 
 from eventnet import aten
+from eventnet.arithmetic import Arithmetic
 from eventnet.call import Call, Form
-from eventnet.devices import Devices
+from eventnet.devices import Devices, ProductCall
 from eventnet.held import tensors_in
 from eventnet.macs import other_macs
 from eventnet.modes import FunctionMode, OperatorMode
 from eventnet.modules import HOOKS, ModuleStack, Place
+from eventnet.numerics import Rounded
 from eventnet.ops import forms, vector_form
 from eventnet.ops.convolution import refuse_several_samples
 from eventnet.product import Product
@@ -196,22 +198,28 @@ class Watcher:
         results = list(expected) if isinstance(expected, tuple) else [expected]
         if not all(tensor.numel() for tensor in (*operands.values(), results[0]) if tensor is not None):
             return aten.write(into, expected), False  # no work
+        arithmetic = Arithmetic(
+            self.settings.arithmetic, form, arguments, static, place.name, backward, where, self._keep, self._lay_out
+        )
         call = Call(
-            arguments=arguments,
+            arguments=arithmetic.arguments,
             place=place,
             static=static,
             first_layer=form.op == "convolution" and self.settings.is_first(place.name, seen_first),
-            lay_out=self._lay_out,
+            stream=arithmetic.stream,
+            lay_out=arithmetic.lay_out,
         )
         products = form.products(call)
         if not products:
             self._other(func, args, kwargs, expected, place)
         self._provenance.task_begins()
+        reference = arithmetic.reference(aten.functional(func), expected)
         for number, product in products.items():
             if backward and product.task.part == "forward":
                 product = replace(product, task=replace(product.task, part=_gradient_of(product)))
-            parameter, size = self._static_operand(product, place)
-            results[number] = self._devices.multiply(form, product, results[number], place, pruned, parameter, size)
+            operand = self._static_operand(product, place)
+            asked = ProductCall(form.op, product, place, pruned, arithmetic, reference[number], results[number], *operand)
+            results[number] = self._devices.multiply(asked)
         return aten.write(into, tuple(results) if isinstance(expected, tuple) else results[0]), True
 
     def _without_products(
@@ -351,12 +359,20 @@ class Watcher:
                     self._parameter_names[storage_key(tensor)] = name
 
     def _lay_out(self, tensor: torch.Tensor, layout: Hashable, lay_out: Callable[[Array], Weights]) -> Weights:
-        name = self._parameter_names.get(storage_key(tensor))
-        where = f"{self.where}: parameter {name!r}" if name else f"{self.where}: an operand that is no parameter"
+        where = self._name_of(tensor)
         if not self._is_static(tensor):
             require_finite(tensor, where)
             return lay_out(as_array(tensor))
         return self._weights.get(tensor, layout, where, lay_out)
+
+    def _keep(self, tensor: torch.Tensor, what: Hashable, make: Callable[[], Rounded]) -> Rounded:
+        if not self._is_static(tensor):
+            return make()
+        return self._weights.keep(tensor, what, self._name_of(tensor), make)
+
+    def _name_of(self, tensor: torch.Tensor) -> str:
+        name = self._parameter_names.get(storage_key(tensor))
+        return f"{self.where}: parameter {name!r}" if name else f"{self.where}: an operand that is no parameter"
 
 
 @contextmanager
@@ -372,7 +388,7 @@ def watch(
     baseline
         What to compare with.
     **flags
-        As in `eventnet.simulate`: engine, values, threshold, first_layer, offchip, leading, strict, progress.
+        As in `eventnet.simulate`: engine, values, numerics, threshold, first_layer, offchip, leading, strict, progress.
 
     Raises
     ------

@@ -7,7 +7,7 @@ watched operator that writes into the storage: ``_version`` misses writes throug
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -28,11 +28,14 @@ EXPONENT = {
 }
 
 
+T = TypeVar("T")
+
+
 @dataclass
 class _Entry:
     reference: StorageWeakRef
     checksum: int
-    laid_out: dict[Hashable, Weights] = field(default_factory=dict)
+    kept: dict[Hashable, Any] = field(default_factory=dict)
 
 
 _ENTRIES: dict[int, _Entry] = {}
@@ -68,6 +71,13 @@ class WeightCache:
         ValuesError
             If the tensor holds NaN or infinite values.
         """
+        return self.keep(tensor, layout, where, lambda: _own(lay_out(as_array(tensor)), tensor))
+
+    def keep(self, tensor: torch.Tensor, what: Hashable, where: str, make: Callable[[], T]) -> T:
+        """Return what is made of a static operand, kept for as long as its storage lives unchanged; see `get`.
+
+        What is made may share no memory with the tensor.
+        """
         key = storage_key(tensor)
         entry = _ENTRIES.get(key)
         if entry is None or key not in self._checked:
@@ -76,10 +86,11 @@ class WeightCache:
                 _drop_dead_entries()
                 entry = _ENTRIES[key] = _Entry(StorageWeakRef(tensor.untyped_storage()), checksum)
             self._checked.add(key)
-        view = (layout, tuple(tensor.shape), tensor.stride(), tensor.storage_offset(), tensor.dtype)
-        if view not in entry.laid_out:
-            entry.laid_out[view] = _own(lay_out(as_array(tensor)), tensor)
-        return entry.laid_out[view]
+        view = (what, tuple(tensor.shape), tensor.stride(), tensor.storage_offset(), tensor.dtype)
+        if view not in entry.kept:
+            entry.kept[view] = make()
+        kept: T = entry.kept[view]
+        return kept
 
 
 def as_array(tensor: torch.Tensor) -> Array:

@@ -12,7 +12,6 @@ import torch
 
 from eventnet.call import Call, Form
 from eventnet.product import Product
-from eventnet.weights import as_array
 from hwmodel.errors import ShapeError
 from hwmodel.given import convolution_weights, transposed_weights
 from hwmodel.task import Task
@@ -34,10 +33,10 @@ def _forward(call: Call) -> dict[int, Product]:
     }
     if call["transposed"]:
         more = _each_dimension(call["output_padding"], dimensions)
-        task = Task.transposed_convolution(as_array(activations), _weights(call), **options, output_padding=more)
+        task = Task.transposed_convolution(call.stream(activations), _weights(call), **options, output_padding=more)
     else:
         more = [0] * dimensions
-        task = Task.convolution(as_array(activations), _weights(call), **options, first_layer=call.first_layer)
+        task = Task.convolution(call.stream(activations), _weights(call), **options, first_layer=call.first_layer)
     product = Product(
         task=task,
         multiply=lambda first, second: torch.convolution(
@@ -72,11 +71,11 @@ def _backward(call: Call) -> dict[int, Product]:
             "two_activations": "weight" not in call.static,
         }
         if transposed:
-            task = Task.convolution(as_array(gradient), _weights(call, transposed=False), **options)
+            task = Task.convolution(call.stream(gradient), _weights(call, transposed=False), **options)
         else:
             more = _missing_positions(activations, gradient, weight, geometry)
             weights = _weights(call, transposed=True)
-            task = Task.transposed_convolution(as_array(gradient), weights, **options, output_padding=more)
+            task = Task.transposed_convolution(call.stream(gradient), weights, **options, output_padding=more)
         products[0] = Product(
             task=replace(task, part="input_gradient"),
             multiply=lambda first, second: _torch_backward(call, first, torch.zeros(activations.shape), second, 0),
@@ -86,7 +85,7 @@ def _backward(call: Call) -> dict[int, Product]:
     if call["output_mask"][1]:
         reads, sends = (gradient, activations) if transposed else (activations, gradient)
         task = Task.weight_gradient(
-            as_array(reads), as_array(sends), weight.shape[2:], **geometry, groups=groups, name=call.place.name
+            call.stream(reads), call.stream(sends), weight.shape[2:], **geometry, groups=groups, name=call.place.name
         )
 
         def multiply(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
@@ -155,6 +154,6 @@ def refuse_several_samples(activations: torch.Tensor, weight: torch.Tensor, wher
 
 
 FORMS = (
-    Form("convolution", ("convolution", "_convolution"), ("input", "weight"), _forward),
+    Form("convolution", ("convolution", "_convolution"), ("input", "weight"), _forward, "bias"),
     Form("convolution", ("convolution_backward",), ("grad_output", "input", "weight"), _backward),
 )

@@ -10,7 +10,6 @@ import torch
 
 from eventnet.call import Call, Form
 from eventnet.product import Product
-from eventnet.weights import as_array
 from hwmodel.given import matmul_weights
 from hwmodel.task import Task
 
@@ -28,7 +27,7 @@ def matrix_product(call: Call, first_name: str, second_name: str) -> Product:
         first, second = second.mT, first.mT
     two_activations = not call.static & {first_name, second_name}
     weights = call.lay_out(second, "matmul", matmul_weights)
-    task = Task.matmul(as_array(first), weights, name=call.place.name, two_activations=two_activations)
+    task = Task.matmul(call.stream(first), weights, name=call.place.name, two_activations=two_activations)
 
     def finish(outputs: torch.Tensor) -> torch.Tensor:
         done = outputs.mT if swapped else outputs
@@ -57,7 +56,7 @@ FORMS = (
     Form("matmul", ("mm", "bmm"), ("self", "mat2"), _plain("self", "mat2")),
     Form("matmul", ("mv",), ("self", "vec"), _plain("self", "vec")),
     Form("matmul", ("dot",), ("self", "tensor"), _plain("self", "tensor")),
-    Form("matmul", ("addmm",), ("mat1", "mat2"), _with_addend("mat1", "mat2")),
-    Form("matmul", ("addmv",), ("mat", "vec"), _with_addend("mat", "vec")),
-    Form("matmul", ("baddbmm",), ("batch1", "batch2"), _with_addend("batch1", "batch2")),
+    Form("matmul", ("addmm",), ("mat1", "mat2"), _with_addend("mat1", "mat2"), "self"),
+    Form("matmul", ("addmv",), ("mat", "vec"), _with_addend("mat", "vec"), "self"),
+    Form("matmul", ("baddbmm",), ("batch1", "batch2"), _with_addend("batch1", "batch2"), "self"),
 )

@@ -20,7 +20,7 @@ PACKAGES = ("eventnet", "torch", "numpy", "numba", "simpy", "sortedcontainers")
 TOTALS = (
     "ticks", "seconds", "baseline_ticks", "baseline_seconds", "dynamic_pj", "static_pj", "offchip_pj", "energy_pj", "chip_pj",
     "baseline_pj", "power_w", "speedup", "speedup_conv", "macs", "zero_fraction",
-    "coverage", "unwatched",
+    "coverage", "unwatched", "pruned", "saturated", "vanished",
 )  # fmt: skip
 
 

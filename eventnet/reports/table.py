@@ -103,6 +103,7 @@ def _totals(run: Run) -> list[str]:
             f"{quantity(seconds, 's')} beside the chip's own time"
         )
     lines += [f"remark     {remark}" for remark in run.remarks]
+    lines += _on_purpose(run)
     lines.append(f"coverage   {run.coverage:.1%} of the macs took time")
     if run.in_pipeline:
         listed = ", ".join(f"{name} x{count}" for name, count in run.in_pipeline.items())
@@ -117,6 +118,22 @@ def _totals(run: Run) -> list[str]:
     if run.difference is not None:
         lines.append(f"outputs    {run.difference}")
     lines.append("agreement  " + ("not checked" if run.agreement is None else str(run.agreement)))
+    return lines
+
+
+def _on_purpose(run: Run) -> list[str]:
+    """Say what was changed on purpose: by a threshold, and by writing numbers as the hardware does."""
+    numerics = sorted({one.numerics for one in run.records if one.numerics})
+    lines = []
+    if run.pruned:
+        together = f", together with {' and '.join(numerics)}," if numerics else ""
+        moved = run.difference
+        far = f", which{together} moved the outputs by at most {moved.size}" if moved is not None and moved.comparable else ""
+        lines.append(f"threshold  {run.pruned:,} nonzero activations dropped{far}")
+    if numerics:
+        fixed = any(one.activation_fraction_bits is not None for one in run.records)
+        counted = f": {run.saturated:,} elements saturated, {run.vanished:,} nonzero ones became zero" if fixed else ""
+        lines.append(f"numerics   {' and '.join(numerics)}{counted}")
     return lines
 
 
