@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from eventnet.aten import has_storage
 from eventnet.call import Form
 from eventnet.fixed16 import Fixed16
 from eventnet.numerics import OWN, Float, Numerics, Rounded, Total
@@ -77,7 +78,9 @@ class Arithmetic:
         lay_out: LayOut,
     ) -> None:
         operands = {name: arguments[name] for name in form.operands}
-        self._numerics = numerics if any(map(numerics.rounds, operands.values())) else OWN
+        added_to_sparse = form.sparse and arguments.get("beta", 0) != 0 and not all(map(has_storage, operands.values()))
+        changes = any(map(numerics.rounds, operands.values())) and not added_to_sparse
+        self._numerics = numerics if changes else OWN
         self._form, self._operands, self._static = form, operands, static
         self._module, self._backward, self._where = module, backward, where
         self._keep, self._lay_out = keep, lay_out
@@ -100,9 +103,12 @@ class Arithmetic:
             return self._lay_out(tensor, layout, lay_out)
         return self._lay_out(tensor, (layout, self._key(role)), lambda _: lay_out(as_array(rounded.values)))
 
-    def reference(self, func: Any, found: Any) -> list[Tensor]:
-        """Return PyTorch's results on the rounded operands; ``found`` are those on the program's own."""
-        if self._numerics is not OWN:
+    def reference(self, func: Any, found: Any, gathered: bool = False) -> list[Tensor]:
+        """Return PyTorch's results on the rounded operands; ``found`` are those on the program's own.
+
+        Of products of ``gathered`` rows, which are rounded as they are gathered, PyTorch is asked one by one.
+        """
+        if self._numerics is not OWN and not gathered:
             operands = {
                 name: self._operand(tensor, "weights" if name in self._static else "activations")
                 for name, tensor in self._operands.items()
@@ -121,7 +127,10 @@ class Arithmetic:
         """Return the sum that a product is judged against, given PyTorch's result."""
         if self._numerics is OWN:
             return Total(found)
-        return self._numerics.expected(product, *self._both(product), found, self._where)
+        first, second = self._both(product)
+        if product.gathered_from is not None:
+            found = self._numerics.reference(product.bare, {}, {"first": first, "second": second}, "")
+        return self._numerics.expected(product, first, second, found, self._where)
 
     def total(self, product: Product, outputs: Tensor, expected: Total) -> Total:
         """Return the sum that a task's outputs are."""

@@ -10,6 +10,8 @@ PRODUCT_TYPES = (
     torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8,
 )  # fmt: skip
 
+SPARSE_LAYOUTS = (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc)
+
 # Draws and factories write values that come from no operand; reshapes that copy nothing are views in all but name.
 FREE = frozenset(
     (
@@ -58,15 +60,29 @@ def has_storage(tensor: torch.Tensor) -> bool:
     )
 
 
-def all_plain(arguments: Any) -> bool:
-    """Tell whether every tensor in nested arguments lies in memory as strides say."""
-    return all(has_storage(leaf) for leaf in tree_leaves(arguments) if isinstance(leaf, torch.Tensor))
+def has_values(tensor: torch.Tensor) -> bool:
+    """Tell whether a tensor's values lie in memory: those of a dense tensor do, and what a sparse one stores."""
+    return has_storage(tensor) or (tensor.layout in SPARSE_LAYOUTS and tensor.device.type != "meta")
 
 
-def can_multiply(func: Any, tensors: list[torch.Tensor]) -> bool:
-    """Tell whether event forms can take these operands."""
+def stored(tensor: torch.Tensor) -> torch.Tensor:
+    """Return the dense tensor that holds a tensor's values: itself, or what a sparse one stores."""
+    if tensor.layout == torch.strided:
+        return tensor
+    values: torch.Tensor = tensor._values() if tensor.layout == torch.sparse_coo else tensor.detach().values()
+    return values
+
+
+def all_have_values(arguments: Any) -> bool:
+    """Tell whether the values of every tensor in nested arguments lie in memory."""
+    return all(has_values(leaf) for leaf in tree_leaves(arguments) if isinstance(leaf, torch.Tensor))
+
+
+def can_multiply(func: Any, tensors: list[torch.Tensor], sparse: bool = False) -> bool:
+    """Tell whether event forms can take these operands, with ``sparse`` those that take sparse ones too."""
+    fits = has_values if sparse else has_storage
     return func._overloadname in ("default", "out") and all(
-        has_storage(tensor) and tensor.device.type == "cpu" and tensor.dtype in PRODUCT_TYPES and not tensor.is_quantized
+        fits(tensor) and tensor.device.type == "cpu" and tensor.dtype in PRODUCT_TYPES and not tensor.is_quantized
         for tensor in tensors
     )
 

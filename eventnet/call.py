@@ -1,6 +1,6 @@
 """An operator call as an event form sees it: named arguments, roles of the operands, the module it belongs to."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,14 +56,18 @@ class Form:
     operands
         The names of the arguments that are multiplied; if all of them are static, the first is taken as streamed.
     products
-        Makes the products of a call, each under the number of the result that it gives (0 if there is one result). Results
-        without a product are PyTorch's. No products at all: this call has no event form and runs as ``other``.
+        Makes the products of a call, each under the number of the result that it gives (0 if there is one result); several
+        may give parts of one result. What no product gives is PyTorch's. No products at all: this call has no event form, and
+        is vector work or runs as ``other``.
     addend
         The name of the argument that is added to the product; empty if there is none.
+    sparse
+        Whether an operand may be a sparse tensor.
     """
 
     op: str
     aten: tuple[str, ...]
     operands: tuple[str, ...]
-    products: Callable[[Call], dict[int, Product]]
+    products: Callable[[Call], Mapping[int, Product | tuple[Product, ...]]]
     addend: str = ""
+    sparse: bool = False

@@ -1,13 +1,12 @@
 """A machine during one run: it does tasks one after the other and keeps what outlasts a task, its weight memory."""
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from hwmodel.machine import Machine
-from hwmodel.offchip import WeightMemory
+from hwmodel.offchip import NO_PARAMETER, Parameter, WeightMemory
 from hwmodel.task import Task
 from hwmodel.vector import VectorTask
 from scheduler.engines import Engine, run
@@ -55,7 +54,7 @@ class Device:
             return "the machine has no unit for vector work" if self.machine.vector_plan(task) is None else None
         return self.machine.cannot_map(task)
 
-    def do(self, task: Task | VectorTask, parameter: Hashable = None, parameter_bytes: int = 0, multiply: bool = False) -> Work:
+    def do(self, task: Task | VectorTask, parameter: Parameter = NO_PARAMETER, multiply: bool = False) -> Work:
         """Do one task.
 
         Parameters
@@ -63,15 +62,13 @@ class Device:
         task
             What is to be done.
         parameter
-            What identifies the task's static operand in the weight memory.
-        parameter_bytes
-            The operand's size as the hardware stores it.
+            The task's static operand.
         multiply
             Whether to add the products up, those of small integers too.
         """
         machine = self.machine
         outcome = run(machine, task, self.engine, "events" if multiply else "reference", integers=multiply)
-        offchip_bytes = self.memory.use(parameter, parameter_bytes)
+        offchip_bytes = self.memory.use(parameter)
         offchip_seconds = self.memory.seconds(offchip_bytes)
         offchip_ticks = int(np.ceil(offchip_seconds * machine.clock_hz))
         waited = max(0, offchip_ticks - outcome.ticks) if self.offchip == "time" else 0

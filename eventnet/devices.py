@@ -1,6 +1,6 @@
 """The machines of one run, side by side: each does every task in its own time, and keeps its own record of it."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +16,7 @@ from eventnet.recording import pipelined_record, product_record, vector_record
 from eventnet.run import Run
 from eventnet.settings import Settings
 from hwmodel.machine import Machine
+from hwmodel.offchip import Parameter
 from hwmodel.products import multiply_all
 from hwmodel.vector import VectorTask
 
@@ -34,7 +35,7 @@ class ProductCall:
         The numerics of the call.
     reference, like
         What PyTorch computes on the numbers of the hardware, and on the program's own, whose type and shape flow on.
-    parameter, parameter_bytes
+    parameter
         The static operand as a weight memory knows it.
     """
 
@@ -45,8 +46,7 @@ class ProductCall:
     arithmetic: Arithmetic
     reference: torch.Tensor
     like: torch.Tensor
-    parameter: Hashable
-    parameter_bytes: int
+    parameter: Parameter
 
 
 class Devices:
@@ -78,7 +78,7 @@ class Devices:
             nonlocal flows_on
             work = None
             if device is not None:
-                work = device.do(product.task, asked.parameter, asked.parameter_bytes, self._multiply)
+                work = device.do(product.task, asked.parameter, self._multiply)
                 products = work.outcome.products
             else:
                 products = multiply_all(product.task, integers=True) if self._multiply else None

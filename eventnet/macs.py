@@ -48,6 +48,10 @@ def _trilinear(arguments: dict[str, Any]) -> int:
     return 2 * int(first.shape[0] * weight.numel())
 
 
+def _reduced_over_neighbours(arguments: dict[str, Any]) -> int:
+    return int(arguments["self"]._nnz() * arguments["other"].shape[1])
+
+
 FUSED: dict[str, Callable[[dict[str, Any]], int]] = {
     "_scaled_dot_product_flash_attention_for_cpu": _attention,
     "_scaled_dot_product_flash_attention_for_cpu_backward": lambda arguments: _attention(arguments, products=5),
@@ -55,5 +59,9 @@ FUSED: dict[str, Callable[[dict[str, Any]], int]] = {
     "_native_multi_head_attention": _multi_head_attention,
     "_transformer_encoder_layer_fwd": _encoder_layer,
     "_trilinear": _trilinear,
+    "_sparse_mm_reduce_impl": _reduced_over_neighbours,
+    "_sparse_mm_reduce_impl_backward": lambda arguments: (
+        int(arguments["self"]._nnz() * arguments["grad_out"].shape[1]) * sum(arguments["output_mask"])
+    ),
     "addbmm": lambda arguments: int(arguments["batch1"].numel() * arguments["batch2"].shape[-1]),
 }

@@ -25,7 +25,7 @@ class OperatorMode(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if aten.is_composite(func) and aten.all_plain((args, kwargs)):
+        if aten.is_composite(func) and aten.all_have_values((args, kwargs)):
             with self:  # by its own kernel: PyTorch also has decompositions in Python, which round otherwise
                 return func._op_dk(DispatchKey.CompositeImplicitAutograd, *args, **kwargs)
         rewrite = self._rewrites.get(aten.base_name(func))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -30,6 +31,10 @@ class Product:
         Brings the task's outputs into the shape of the call's result.
     scale, addend
         The rest of the call, a bias for instance.
+    gives
+        The index of those elements of the call's result that this product gives; None for all of them.
+    gathered_from
+        The operand of the call that ``second`` holds some rows of, once or often; None if it is an operand as it is.
     """
 
     task: Task
@@ -39,6 +44,8 @@ class Product:
     finish: Callable[[torch.Tensor], torch.Tensor] = _unchanged
     scale: float = 1.0
     addend: torch.Tensor | None = None
+    gives: Any = None
+    gathered_from: torch.Tensor | None = None
 
     def result(self, outputs: torch.Tensor) -> torch.Tensor:
         """Return the call's result for the task's outputs, in the accumulator's type."""
@@ -47,10 +54,14 @@ class Product:
             done = done * self.scale
         return done if self.addend is None else done + self.addend.to(done.dtype)
 
+    def bare(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+        """Return PyTorch's product of two operands in the shape of the call's result, neither scaled nor added to."""
+        return self.finish(self.multiply(first, second))
+
     def magnitude(self) -> torch.Tensor:
         """Return the sum of the absolute values that each element of the result is the sum of, in float64."""
         first, second = (_accumulated(operand).abs() for operand in (self.first, self.second))
-        size = self.finish(self.multiply(first, second)).double() * abs(self.scale)
+        size = self.bare(first, second).double() * abs(self.scale)
         return size if self.addend is None else size + self.addend.abs().double()
 
 

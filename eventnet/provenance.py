@@ -10,6 +10,8 @@ from enum import IntFlag
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 
+from eventnet.aten import stored
+
 
 class Mark(IntFlag):
     """What is known of a tensor's origin; CONSTANT is a factory's output."""
@@ -53,7 +55,7 @@ class Provenance:
         found = self._marks.get(key)
         if found is not None and found[1] & Mark.PARAMETER:
             return
-        reference = StorageWeakRef(tensor.untyped_storage()) if found is None else found[0]
+        reference = StorageWeakRef(stored(tensor).untyped_storage()) if found is None else found[0]
         self._marks[key] = (reference, mark)
         if len(self._marks) > self._purge_at:
             self._marks = {key: entry for key, entry in self._marks.items() if not entry[0].expired()}
@@ -74,5 +76,5 @@ class Provenance:
 
 
 def storage_key(tensor: torch.Tensor) -> int:
-    """Return what identifies a tensor's storage while somebody refers to it."""
-    return int(tensor.untyped_storage()._cdata)
+    """Return what identifies a tensor's storage, or that of a sparse one's values, while somebody refers to it."""
+    return int(stored(tensor).untyped_storage()._cdata)

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_leaves
 
+from eventnet.aten import has_values, stored
+
 
 @dataclass(frozen=True, eq=False)
 class VectorCall:
@@ -32,8 +34,9 @@ class VectorCall:
 
     @property
     def results(self) -> tuple[torch.Tensor, ...]:
-        """List the tensors among the results."""
-        return tuple(leaf for leaf in tree_leaves(self.result) if isinstance(leaf, torch.Tensor))
+        """List the tensors among the results; of a sparse one what it stores."""
+        leaves = tree_leaves(self.result)
+        return tuple(stored(leaf) for leaf in leaves if isinstance(leaf, torch.Tensor) and has_values(leaf))
 
 
 @dataclass(eq=False)
@@ -102,7 +105,7 @@ class VectorForm:
     def elements(self, call: VectorCall) -> int:
         """Count the elements of a call that go into the lanes; what ``expand`` repeats is counted as it lies in memory."""
         read = sum(distinct_elements(tensor) for tensor in self.reads(call))
-        return max(read, *(tensor.numel() for tensor in call.results)) if self.broadcasts else read
+        return max(read, 0, *(tensor.numel() for tensor in call.results)) if self.broadcasts else read
 
 
 def with_backward(*names: str) -> tuple[str, ...]:

@@ -12,7 +12,6 @@ machines, and what flows on is the event-driven result; everything else PyTorch 
           judge                       against PyTorch's own result      (eventnet/agreement.py)
 """
 
-import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -45,6 +44,7 @@ from eventnet.weights import WeightCache, as_array, require_finite
 from hwmodel.catalogue import load
 from hwmodel.errors import ParameterError, UnsupportedError
 from hwmodel.machine import Machine
+from hwmodel.offchip import NO_PARAMETER, Parameter
 from hwmodel.operands import Array, Weights
 from hwmodel.vector import VectorTask
 
@@ -103,7 +103,7 @@ class Watcher:
     def know_inputs(self, inputs: Any) -> None:
         """Take every tensor that nested arguments hold as an input of the program, unless it is known already."""
         for tensor in tensors_in(inputs):
-            if aten.has_storage(tensor) and self._provenance.get(tensor) is None:
+            if aten.has_values(tensor) and self._provenance.get(tensor) is None:
                 self._provenance.set(tensor, Mark.STREAMED | Mark.INPUT)
 
     def __enter__(self) -> "Watcher":
@@ -135,9 +135,10 @@ class Watcher:
         self._bar.update()
         form = self._forms.get(aten.base_name(func))
         multiplied = fused = False
-        if form is not None and aten.can_multiply(func, tensors):
+        result = None
+        if form is not None and aten.can_multiply(func, tensors, form.sparse):
             result, multiplied = self._product(form, func, args, kwargs, place)
-        else:
+        if not multiplied and result is None:
             result, multiplied, fused = self._without_products(func, args, kwargs, tensors, place)
         for tensor in aten.written(func, args, kwargs):
             if aten.has_storage(tensor):
@@ -148,7 +149,7 @@ class Watcher:
         if multiplied and mark & Mark.STREAMED:
             mark |= Mark.PRODUCT
         for leaf in tree_leaves(result):
-            if isinstance(leaf, torch.Tensor) and aten.has_storage(leaf):
+            if isinstance(leaf, torch.Tensor) and aten.has_values(leaf):
                 self._provenance.set(leaf, mark)
                 if multiplied or fused:
                     self._provenance.keep_in_pipeline(leaf)
@@ -176,7 +177,7 @@ class Watcher:
                 self._vector(VectorTask(op, operation.inputs, results, place.name), place, operands, _nonzeros(operands))
 
     def _product(self, form: Form, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], place: Place) -> tuple[Any, bool]:
-        """Compute a call's products from their events; return the result and whether anything was multiplied."""
+        """Compute a call's products from their events; return the result, None if it has none, and whether it multiplied."""
         arguments, into = aten.named_arguments(func, args, kwargs)
         operands = {name: arguments[name] for name in form.operands}
         streamed = operands[form.operands[0]]
@@ -190,7 +191,7 @@ class Watcher:
         threshold = 0.0 if backward else self.settings.threshold_of(place.name)
         pruned = 0
         for name in operands:
-            if threshold and name not in static:
+            if threshold and name not in static and arguments[name].is_floating_point() and aten.has_storage(arguments[name]):
                 arguments[name], dropped = _prune(arguments[name], threshold)
                 pruned += dropped
         seen_first = form.op == "convolution" and not backward and self._is_input(streamed)
@@ -211,16 +212,35 @@ class Watcher:
         )
         products = form.products(call)
         if not products:
-            self._other(func, args, kwargs, expected, place)
+            return None, False
         self._provenance.task_begins()
-        reference = arithmetic.reference(aten.functional(func), expected)
-        for number, product in products.items():
-            if backward and product.task.part == "forward":
-                product = replace(product, task=replace(product.task, part=_gradient_of(product)))
-            operand = self._static_operand(product, place)
-            asked = ProductCall(form.op, product, place, pruned, arithmetic, reference[number], results[number], *operand)
-            results[number] = self._devices.multiply(asked)
+        reference = arithmetic.reference(aten.functional(func), expected, gathered=any(map(_gathers, products.values())))
+        for number, several in products.items():
+            for product in several if isinstance(several, tuple) else (several,):
+                if backward and product.task.part == "forward":
+                    product = replace(product, task=replace(product.task, part=_gradient_of(product)))
+                results[number] = self._part(form.op, product, arithmetic, reference[number], results[number], place, pruned)
         return aten.write(into, tuple(results) if isinstance(expected, tuple) else results[0]), True
+
+    def _part(
+        self,
+        op: str,
+        product: Product,
+        arithmetic: Arithmetic,
+        reference: torch.Tensor,
+        result: torch.Tensor,
+        place: Place,
+        pruned: int,
+    ) -> torch.Tensor:
+        """Run one product of a call; return the call's result with what this product gives of it."""
+        parameter = self._parameter(product, place)
+        gives = product.gives
+        if gives is None:
+            return self._devices.multiply(ProductCall(op, product, place, pruned, arithmetic, reference, result, parameter))
+        part = ProductCall(op, product, place, pruned, arithmetic, reference[gives], result[gives], parameter)
+        result = result.clone()
+        result[gives] = self._devices.multiply(part)
+        return result
 
     def _without_products(
         self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[torch.Tensor], place: Place
@@ -230,7 +250,7 @@ class Watcher:
         Returns the result, whether it multiplies and accumulates all the same, and whether it runs in a product's pipeline.
         """
         form = vector_form(func)
-        if form is None or not aten.all_plain(tensors):
+        if form is None or not all(map(aten.has_values, tensors)):
             result = func(*args, **kwargs)
             free = aten.is_free(func, tensors, result)
             return result, not free and self._other(func, args, kwargs, result, place), False
@@ -272,8 +292,9 @@ class Watcher:
         found: dict[Hashable, torch.Tensor] = {}
         streamed = False
         for tensor in tree_leaves(arguments):
-            if isinstance(tensor, torch.Tensor) and aten.has_storage(tensor):
+            if isinstance(tensor, torch.Tensor) and aten.has_values(tensor):
                 mark = self._mark(tensor, place)
+                tensor = aten.stored(tensor)
                 streamed |= bool(mark & Mark.STREAMED)
                 if not mark & Mark.STATIC and (tensor.dim() or mark & Mark.STREAMED):
                     found.setdefault((storage_key(tensor), tensor.storage_offset(), tensor.shape, tensor.stride()), tensor)
@@ -305,7 +326,7 @@ class Watcher:
 
     def _mark(self, tensor: torch.Tensor, place: Place) -> Mark:
         """Return what is known of a tensor's origin; take a parameter in, and count what came from nowhere."""
-        if not aten.has_storage(tensor):
+        if not aten.has_values(tensor):
             return Mark.STREAMED
         mark = self._provenance.get(tensor)
         if mark is not None:
@@ -328,17 +349,18 @@ class Watcher:
         self._provenance.set(tensor, mark)
         return mark
 
-    def _static_operand(self, product: Product, place: Place) -> tuple[Hashable, int]:
-        """Say what a product's static operand is to a weight memory, and how many bytes it has, each element once."""
+    def _parameter(self, product: Product, place: Place) -> Parameter:
+        """Say what a product's static operand is to a weight memory, each element counted once."""
         if product.task.two_activations:
-            return None, 0
-        tensor = product.second
-        distinct = math.prod(size for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if stride)
-        size = distinct * product.task.weight_bits // 8
-        if (self._provenance.get(tensor) or Mark.CONSTANT) & Mark.PARAMETER:
-            return (storage_key(tensor), tensor.storage_offset(), distinct), size
+            return NO_PARAMETER
+        whole = product.second if product.gathered_from is None else product.gathered_from
+        distinct = distinct_elements(whole)
+        bits = product.task.weight_bits
+        size, read = distinct * bits // 8, min(distinct, distinct_elements(product.second)) * bits // 8
+        if (self._provenance.get(whole) or Mark.CONSTANT) & Mark.PARAMETER:
+            return Parameter((storage_key(whole), whole.storage_offset(), distinct), size, read)
         self._computed[place] += 1  # computed anew from a parameter: the same one at each call of its module
-        return (place.name, self._computed[place]), size
+        return Parameter((place.name, self._computed[place]), size, read)
 
     def _is_static(self, tensor: torch.Tensor) -> bool:
         return bool((self._provenance.get(tensor) or Mark.CONSTANT) & Mark.STATIC)
@@ -354,7 +376,7 @@ class Watcher:
     def _know_parameters(self, module: nn.Module) -> None:
         for kind in (module.named_parameters, module.named_buffers):
             for name, tensor in kind():
-                if aten.has_storage(tensor) and self._provenance.get(tensor) is None:
+                if aten.has_values(tensor) and self._provenance.get(tensor) is None:
                     self._provenance.set(tensor, Mark.STATIC | Mark.PARAMETER)
                     self._parameter_names[storage_key(tensor)] = name
 
@@ -444,8 +466,14 @@ def machines_of(where: str, machine: MachineLike | Sequence[MachineLike]) -> lis
 def _gradient_of(product: Product) -> str:
     """Say which gradient a matrix product in backward is: that of the weights multiplies gradients by activations."""
     node = torch._C._current_autograd_node()
+    if product.gathered_from is not None:
+        return "input_gradient"
     batched = node is not None and "Bmm" in node.name()
     return "weight_gradient" if product.task.two_activations and not batched else "input_gradient"
+
+
+def _gathers(product: Product | tuple[Product, ...]) -> bool:
+    return isinstance(product, tuple) or product.gathered_from is not None
 
 
 def _prune(tensor: torch.Tensor, threshold: float) -> tuple[torch.Tensor, int]:

@@ -22,6 +22,7 @@ VECTORS = (
         "scatter",
         (
             "_index_put_impl", "_unsafe_index_put", "bincount", "embedding_dense_backward", "_embedding_bag_dense_backward",
+            "_embedding_bag_backward",
             "histc", "index_add", "index_copy", "index_fill", "index_put", "index_reduce", "put", "scatter", "scatter_add",
             "scatter_reduce", "segment_reduce", "_segment_reduce_backward",
         ),

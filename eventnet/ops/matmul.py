@@ -9,6 +9,7 @@ from dataclasses import replace
 import torch
 
 from eventnet.call import Call, Form
+from eventnet.ops.sparse import sparse_product
 from eventnet.product import Product
 from hwmodel.given import matmul_weights
 from hwmodel.task import Task
@@ -38,25 +39,52 @@ def matrix_product(call: Call, first_name: str, second_name: str) -> Product:
     return Product(task=task, multiply=torch.matmul, first=first, second=second, finish=finish)
 
 
-def _plain(first: str, second: str) -> Callable[[Call], dict[int, Product]]:
-    return lambda call: {0: matrix_product(call, first, second)}
+Products = dict[int, Product | tuple[Product, ...]]
 
 
-def _with_addend(first: str, second: str) -> Callable[[Call], dict[int, Product]]:
-    def products(call: Call) -> dict[int, Product]:
-        beta, alpha = call["beta"], call["alpha"]
-        bare = matrix_product(call, first, second)
-        addend = None if beta == 0 else call["self"].detach() * beta  # beta 0 means self is not read, NaN or not
-        return {0: replace(bare, scale=alpha, addend=addend)}
+def _plain(first: str, second: str) -> Callable[[Call], Products]:
+    def products(call: Call) -> Products:
+        if _one_is_sparse(call, first, second):
+            return _given(sparse_product(call, first, second))
+        return {0: matrix_product(call, first, second)}
 
     return products
 
 
+def _with_addend(first: str, second: str) -> Callable[[Call], Products]:
+    def products(call: Call) -> Products:
+        beta, alpha = call["beta"], call["alpha"]
+        addend = None if beta == 0 else call["self"].detach() * beta  # beta 0 means self is not read, NaN or not
+        if _one_is_sparse(call, first, second):
+            parts = sparse_product(call, first, second)
+            return _given(
+                tuple(
+                    replace(part, scale=alpha, addend=None if addend is None else addend.expand(_result(call))[part.gives])
+                    for part in parts
+                )
+            )
+        return {0: replace(matrix_product(call, first, second), scale=alpha, addend=addend)}
+
+    def _result(call: Call) -> tuple[int, int]:
+        return call[first].shape[0], call[second].shape[1]
+
+    return products
+
+
+def _one_is_sparse(call: Call, first: str, second: str) -> bool:
+    return not call[first].layout == call[second].layout == torch.strided
+
+
+def _given(parts: tuple[Product, ...]) -> Products:
+    return {0: parts} if parts else {}
+
+
 FORMS = (
-    Form("matmul", ("mm", "bmm"), ("self", "mat2"), _plain("self", "mat2")),
-    Form("matmul", ("mv",), ("self", "vec"), _plain("self", "vec")),
+    Form("matmul", ("mm",), ("self", "mat2"), _plain("self", "mat2"), sparse=True),
+    Form("matmul", ("bmm",), ("self", "mat2"), _plain("self", "mat2")),
+    Form("matmul", ("mv",), ("self", "vec"), _plain("self", "vec"), sparse=True),
     Form("matmul", ("dot",), ("self", "tensor"), _plain("self", "tensor")),
-    Form("matmul", ("addmm",), ("mat1", "mat2"), _with_addend("mat1", "mat2"), "self"),
+    Form("matmul", ("addmm", "_sparse_addmm"), ("mat1", "mat2"), _with_addend("mat1", "mat2"), "self", sparse=True),
     Form("matmul", ("addmv",), ("mat", "vec"), _with_addend("mat", "vec"), "self"),
     Form("matmul", ("baddbmm",), ("batch1", "batch2"), _with_addend("batch1", "batch2"), "self"),
 )

@@ -9,6 +9,7 @@ VECTORS = (
     VectorForm(
         "",
         (
+            "_sparse_csr_sum", "_sparse_sum",
             *with_backward("nll_loss", "nll_loss2d", "multi_margin_loss", "_ctc_loss", "_pdist"),
             "_aminmax", "_cummax_helper", "_cummin_helper", "_euclidean_dist", "_is_all_true", "_is_any_true", "_logcumsumexp",
             "_pdist_forward", "allclose", "cummax", "cummin", "cumprod", "cumsum", "dist", "logcumsumexp",
