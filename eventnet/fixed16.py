@@ -118,7 +118,14 @@ class Fixed16(Numerics):
         ------
         UnsupportedError
             If so many products are added that they would not be exact.
+        ValuesError
+            If a factor of the products or of the addend is NaN or infinite.
         """
+        if not math.isfinite(product.scale) or (product.addend is not None and not product.addend.isfinite().all()):
+            raise ValuesError(
+                f"{where}: alpha or beta is NaN or infinite, or too large, expected finite factors, because numerics 'fixed16' "
+                "has no number for what they give. Repair the program, or run it in floating point."
+            )
         if product.task.terms > MOST_TERMS:
             raise UnsupportedError(
                 f"{where}: a sum has {product.task.terms} products, expected at most {MOST_TERMS} with numerics 'fixed16', so "
@@ -182,7 +189,9 @@ def _fits(tensor: Tensor, most: int) -> int:
 
 def _adds_up(scale: float, addend: Tensor | None, bits: int) -> bool:
     """Tell whether an addend can be added to products with so many fraction bits as they are."""
-    return scale == 1 and (addend is None or _fits(addend, bits) == bits)
+    if scale != 1 or addend is None:
+        return scale == 1
+    return bool(addend.isfinite().all()) and _fits(addend, bits) == bits
 
 
 def _sum(done: Tensor, scale: float, addend: Tensor | None, bits: int) -> Total:

@@ -14,7 +14,7 @@ A machine that brings numbers of its own derives from `Numerics`, as `Float` her
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,6 +86,10 @@ class Numerics(ABC):
     @abstractmethod
     def finish(self, total: Total, fraction_bits: int | None, like: Tensor, where: str) -> Rounded:
         """Return a result as it flows on: in the type, shape and strides of ``like``."""
+
+    def key(self, fraction_bits: int | None) -> Hashable:
+        """Return all that `operand` depends on beside the tensor: rounded weights are kept under it."""
+        return type(self), self.name, fraction_bits
 
     def chosen(self, module: str, role: str) -> int | None:
         """Return the binary point that somebody chose for a module's activations, weights or outputs; None to calibrate."""

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from eventnet.agreement import Verdict
-from eventnet.arithmetic import Told
+from eventnet.arithmetic import Rounding
 from eventnet.call import Form
 from eventnet.device import Device, Work
 from eventnet.modules import Place
@@ -17,7 +17,7 @@ def record_of(
     product: Product,
     place: Place,
     pruned: int,
-    told: Told,
+    rounding: Rounding,
     device: Device | None,
     work: Work | None,
     verdict: Verdict | None,
@@ -40,7 +40,7 @@ def record_of(
         "events": task.events,
         "pruned": pruned,
         "zero_macs": task.zero_macs,
-        **asdict(told),
+        **asdict(rounding),
         "verdict": verdict,
         "baseline_verdict": baseline_verdict,
     }

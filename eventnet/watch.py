@@ -265,10 +265,10 @@ class Watcher:
             works.append((device, *one(device if device and not device.cannot_map(product.task) else None)))
         if self._baseline is not None and not self._baseline.cannot_map(product.task):
             baseline_work, baseline_verdict = one(self._baseline)
-        result, told = arithmetic.finish(product, expected if flows_on is None else flows_on, like)
+        result, rounding = arithmetic.finish(product, expected if flows_on is None else flows_on, like)
         of_baseline = self._baseline, baseline_work, baseline_verdict
         for run, (device, work, verdict) in zip(self.runs, works, strict=True):
-            run.records.append(record_of(form, product, place, pruned, told, device, work, verdict, *of_baseline))
+            run.records.append(record_of(form, product, place, pruned, rounding, device, work, verdict, *of_baseline))
         self._ticks += self.run.records[-1].ticks
         return result
 

@@ -678,6 +678,25 @@ def test_anyone_may_bring_numerics():
     assert run.records[0].numerics == "float16"
 
 
+def test_training_steps_see_the_weights_that_they_write():
+    torch.manual_seed(0)
+    layer, sample, seen = nn.Linear(4, 2), torch.ones(1, 4), []
+    steps = torch.optim.SGD(layer.parameters(), lr=0.1)
+
+    def train():
+        for _ in range(3):
+            steps.zero_grad()
+            seen.append((layer.weight.detach().clone(), layer.bias.detach().clone(), layer(sample)))
+            seen[-1][2].square().sum().backward()
+            steps.step()
+
+    watched(train)
+    (x, x_point) = fixed(sample)
+    for weight, bias, output in seen:
+        w, w_point = fixed(weight)
+        assert torch.equal(output, flowing(x @ w.T, x_point + w_point, bias))
+
+
 def test_samples_share_the_numerics():
     samples = [torch.full((1, 4), 0.1 * number) for number in range(3)]
     statistics = eventnet.simulate(nn.Linear(4, 2), samples=samples, numerics=eventnet.Fixed16(fraction_bits=2), threshold=0.05)
@@ -743,6 +762,16 @@ def test_samples_share_the_numerics():
             "eventnet.simulate: matmul in addmm: 1 of 1 addends are NaN or infinite, expected finite ones, because numerics "
             "'fixed16' has no number for them. Repair the program, or run it in floating point.",
         ),
+        *(
+            (
+                lambda factor=factor: eventnet.simulate(
+                    torch.addmm, torch.ones(1), torch.ones(1, 2), torch.ones(2, 1), kwargs=factor, numerics="fixed16"
+                ),
+                "eventnet.simulate: matmul in addmm: alpha or beta is NaN or infinite, or too large, expected finite factors, "
+                "because numerics 'fixed16' has no number for what they give. Repair the program, or run it in floating point.",
+            )
+            for factor in ({"alpha": float("inf")}, {"beta": float("nan")})
+        ),
     ],
 )
 def test_what_means_nothing_gets_one_clear_sentence(make, message):
@@ -775,12 +804,13 @@ def test_the_largest_sums_are_exact():
     assert output.item() == 2.0**46
 
 
-@pytest.mark.slow
 def test_lenet_in_fixed_point_gets_as_many_digits_right():
     model, (_, _, images, labels) = trained_lenet5(), digits()
     with torch.no_grad():
-        in_float32 = int((model(images).argmax(dim=1) == labels).sum())
-        outputs, run = watched(lambda: torch.cat([model(image[None]) for image in images]))
-    assert int((outputs.argmax(dim=1) == labels).sum()) == in_float32
+        in_float32 = model(images).argmax(dim=1)
+        outputs, run = watched(lambda: model(images), leading="sequence")
+        alone = [watched(lambda image=image: model(image[None]))[0].argmax() for image in images[::20]]
     assert len(images) == 355
+    assert int((outputs.argmax(dim=1) == labels).sum()) == int((in_float32 == labels).sum())
+    assert alone == list(in_float32[::20])
     assert {record.numerics for record in run.records if record.macs} == {"fixed16"}
