@@ -107,7 +107,7 @@ class Arithmetic:
                 name: self._operand(tensor, "weights" if name in self._static else "activations")
                 for name, tensor in self._operands.items()
             }
-            found = self._numerics.reference(func, self.arguments, operands, self._form.addend)
+            found = self._numerics.reference(func, self.arguments, operands, self._form.addend, self._where)
         return list(found) if isinstance(found, tuple) else [found]
 
     def judged(self, product: Product) -> Product:

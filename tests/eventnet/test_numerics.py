@@ -442,6 +442,30 @@ def test_an_addend_too_large_for_the_products_binary_point_is_kept():
     assert output.tolist() == [[2.0**-70, 2.0**-71]]
 
 
+@pytest.mark.parametrize("alpha", [1, 0.5])
+def test_an_infinite_addend_stays_one(alpha):
+    generator = torch.Generator().manual_seed(6)
+    first, second, mask = values(generator, 3, 6), values(generator, 6, 3), torch.zeros(3, 3)
+    mask[0, 1], mask[2, 0], mask[1, 1] = -torch.inf, torch.inf, 0.5
+    output, run = watched(lambda: torch.addmm(mask, first, second, alpha=alpha))
+    assert torch.equal(output.isinf(), mask.isinf())
+    assert (output[0, 1], output[2, 0]) == (-torch.inf, torch.inf)
+    finite = mask.masked_fill(mask.isinf(), 0)
+    bare, _ = watched(lambda: torch.addmm(finite, first, second, alpha=alpha))
+    assert torch.equal(output[~mask.isinf()], bare[~mask.isinf()])
+    assert run.saturated == 0
+
+
+def test_masked_attention_of_every_kind_runs():
+    torch.manual_seed(0)
+    layer, tokens = nn.MultiheadAttention(8, 2, batch_first=True), torch.randn(1, 5, 8)
+    mask = nn.Transformer.generate_square_subsequent_mask(5)
+    for needed in (False, True):
+        (_, weights), run = watched(lambda needed=needed: layer(tokens, tokens, tokens, attn_mask=mask, need_weights=needed))
+        assert not needed or not weights.triu(1).any()
+        assert len([record for record in run.records if record.numerics]) == 4  # two projections, two products of activations
+
+
 @pytest.mark.parametrize(("alpha", "beta"), [(1, 0), (3, -2), (0, 1), (-1, 1), (0.3, 0.7), (2.5, 0), (1, 0.1)])
 def test_factors_multiply_the_accumulators_and_the_addend(alpha, beta):
     generator = torch.Generator().manual_seed(3)
@@ -757,18 +781,19 @@ def test_samples_share_the_numerics():
         ),
         (
             lambda: eventnet.simulate(
-                torch.addmm, torch.tensor([float("-inf")]), torch.ones(1, 2), torch.ones(2, 1), numerics="fixed16"
+                torch.addmm, torch.tensor([float("nan")]), torch.ones(1, 2), torch.ones(2, 1), numerics="fixed16"
             ),
-            "eventnet.simulate: matmul in addmm: 1 of 1 addends are NaN or infinite, expected finite ones, because numerics "
-            "'fixed16' has no number for them. Repair the program, or run it in floating point.",
+            "eventnet.simulate: matmul in addmm: 1 of 1 addends are NaN, expected none, because numerics 'fixed16' has no "
+            "number for them. Repair the program, or run it in floating point.",
         ),
         *(
             (
                 lambda factor=factor: eventnet.simulate(
                     torch.addmm, torch.ones(1), torch.ones(1, 2), torch.ones(2, 1), kwargs=factor, numerics="fixed16"
                 ),
-                "eventnet.simulate: matmul in addmm: alpha or beta is NaN or infinite, or too large, expected finite factors, "
-                "because numerics 'fixed16' has no number for what they give. Repair the program, or run it in floating point.",
+                f"eventnet.simulate: matmul in addmm: {next(iter(factor))} is {next(iter(factor.values()))}, expected a finite "
+                "number, because numerics 'fixed16' has no number for what it gives. Repair the program, or run it in floating "
+                "point.",
             )
             for factor in ({"alpha": float("inf")}, {"beta": float("nan")})
         ),
