@@ -29,8 +29,8 @@ def numerics_of(chosen: str | Numerics) -> Numerics:
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a record tells of its numbers; ``numerics`` is empty if they are those of the tensors' own type."""
+class Rounding:
+    """What a record says of how a product was rounded; ``numerics`` is empty if it was computed in the tensors' own type."""
 
     numerics: str = ""
     activation_fraction_bits: int | None = None
@@ -113,7 +113,7 @@ class Arithmetic:
                 name: self._operand(tensor, "weights" if name in self._static else "activations")
                 for name, tensor in self._operands.items()
             }
-            found = self._numerics.reference(func, self.arguments, operands, self._form.addend)
+            found = self._numerics.reference(func, self.arguments, operands, self._form.addend, self._where)
         return list(found) if isinstance(found, tuple) else [found]
 
     def judged(self, product: Product) -> Product:
@@ -136,13 +136,13 @@ class Arithmetic:
         """Return the sum that a task's outputs are."""
         return self._numerics.total(product, *self._both(product), outputs, expected)
 
-    def finish(self, product: Product, total: Total, like: Tensor) -> tuple[Tensor, Told]:
+    def finish(self, product: Product, total: Total, like: Tensor) -> tuple[Tensor, Rounding]:
         """Return what flows on, and what is to be told of the numbers."""
         if self._numerics is OWN:
-            return total.values, Told()
+            return total.values, Rounding()
         result = self._numerics.finish(total, self._chosen("outputs"), like, self._where)
         first, second = both = self._both(product)
-        told = Told(
+        rounding = Rounding(
             numerics=self._numerics.name,
             activation_fraction_bits=first.fraction_bits,
             weight_fraction_bits=second.fraction_bits,
@@ -150,7 +150,7 @@ class Arithmetic:
             saturated=sum(one.saturated for one in (*both, result)),
             vanished=sum(one.vanished for one in (*both, result)),
         )
-        return result.values, told
+        return result.values, rounding
 
     def _both(self, product: Product) -> tuple[Rounded, Rounded]:
         second = "activations" if product.task.two_activations else "weights"
@@ -178,4 +178,4 @@ class Arithmetic:
         return None if self._backward and role != "weights" else self._numerics.chosen(self._module, role)
 
     def _key(self, role: str) -> Hashable:
-        return type(self._numerics), self._numerics.name, self._chosen(role)
+        return self._numerics.key(self._chosen(role))

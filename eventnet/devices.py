@@ -95,9 +95,9 @@ class Devices:
         works = [(device, *one(device if device and not device.cannot_map(product.task) else None)) for device in self._devices]
         baseline = self._baseline if self._baseline and not self._baseline.cannot_map(product.task) else None
         of_baseline = baseline, *(one(baseline) if baseline is not None else (None, None))
-        result, told = arithmetic.finish(product, expected if flows_on is None else flows_on, asked.like)
+        result, rounding = arithmetic.finish(product, expected if flows_on is None else flows_on, asked.like)
         for run, (device, work, verdict) in zip(self.runs, works, strict=True):
-            record = product_record(asked.op, product, place, asked.pruned, told, device, work, verdict, *of_baseline)
+            record = product_record(asked.op, product, place, asked.pruned, rounding, device, work, verdict, *of_baseline)
             run.records.append(record)
         self.ticks += self.runs[0].records[-1].ticks
         return result

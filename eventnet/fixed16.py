@@ -34,7 +34,7 @@ class Fixed16(Numerics):
     2**52 there), both have as many fraction bits fewer as make it fit. A factor of the products (``alpha``) multiplies the
     accumulators in float64, rounded half to even: exact for integers as long as their products with it stay below 2**52.
     ``beta`` multiplies the addend in float64 before it is rounded. The result is rounded half to even to its own binary point
-    and saturates.
+    and saturates. An infinite addend, as the masks of attention are, makes that infinity of the result, as in PyTorch.
 
     Parameters
     ----------
@@ -89,7 +89,9 @@ class Fixed16(Numerics):
         ValuesError
             If the tensor holds NaN or infinite values.
         """
-        wide = _finite(tensor, "operands", where)
+        given = tensor.detach()
+        _refuse(~given.isfinite(), "operands are NaN or infinite, expected finite ones", where)
+        wide = given if given.dtype == torch.float64 else given.float()  # a type that scaling is exact in
         bits = calibrated(wide) if fraction_bits is None else fraction_bits
         scaled = torch.round(wide * 2.0**bits)
         values = scaled.clamp(LEAST, MOST).to(torch.int16)
@@ -97,14 +99,33 @@ class Fixed16(Numerics):
         return Rounded(values, bits, saturated, vanished=int(((values == 0) & (wide != 0)).sum()))
 
     def addend(self, tensor: Tensor, where: str) -> Tensor:
-        """Widen to float64: it is rounded when the binary point of the products is known."""
-        return _finite(tensor, "addends", where).double()
+        """Widen to float64: it is rounded when the binary point of the products is known.
 
-    def reference(self, func: Any, arguments: dict[str, Any], operands: Mapping[str, Rounded], addend: str) -> Any:
-        """Let PyTorch's float64, which is exact here, compute on the integers; bare products where the rest would round."""
+        Raises
+        ------
+        ValuesError
+            If the tensor holds NaN.
+        """
+        _refuse(tensor.isnan(), "addends are NaN, expected none", where)
+        return tensor.detach().double()
+
+    def reference(self, func: Any, arguments: dict[str, Any], operands: Mapping[str, Rounded], addend: str, where: str) -> Any:
+        """Let PyTorch's float64, which is exact here, compute on the integers; bare products where the rest would round.
+
+        Raises
+        ------
+        ValuesError
+            If a factor of the products or of the addend is NaN or infinite.
+        """
+        for factor in ("alpha", "beta"):
+            if not math.isfinite(arguments.get(factor, 1)):
+                raise ValuesError(
+                    f"{where}: {factor} is {arguments[factor]}, expected a finite number, because numerics 'fixed16' has no "
+                    "number for what it gives. Repair the program, or run it in floating point."
+                )
         changed = arguments | {name: rounded.values.double() for name, rounded in operands.items()}
         if addend and arguments[addend] is not None:
-            given = arguments[addend] * arguments.get("beta", 1)
+            given, _ = _apart(arguments[addend] * arguments.get("beta", 1))
             bits = sum(rounded.fraction_bits or 0 for rounded in operands.values())
             whole = _adds_up(arguments.get("alpha", 1), given, bits)
             changed[addend] = torch.round(given * 2.0**bits) if whole else torch.zeros_like(given)
@@ -126,8 +147,9 @@ class Fixed16(Numerics):
             )
         assert torch.equal(found, torch.round(found)), "PyTorch's float64 does not add integers exactly"
         bits = _point(first, second)
-        if _adds_up(product.scale, product.addend, bits):
-            return Total(found.to(torch.int64), bits)
+        finite, infinities = (None, None) if product.addend is None else _apart(product.addend)
+        if _adds_up(product.scale, finite, bits):
+            return Total(found.to(torch.int64), bits, infinities)
         return _sum(found, product.scale, product.addend, bits)
 
     def total(self, product: Product, first: Rounded, second: Rounded, outputs: Tensor, expected: Total) -> Total:
@@ -139,8 +161,10 @@ class Fixed16(Numerics):
         assert total.fraction_bits is not None
         rounded = self.operand(total.values.double() * 2.0**-total.fraction_bits, fraction_bits, where)
         assert rounded.fraction_bits is not None
-        values = torch.empty_like(like).copy_(rounded.values.double() * 2.0**-rounded.fraction_bits)
-        return replace(rounded, values=values)
+        exact = rounded.values.double() * 2.0**-rounded.fraction_bits
+        if total.infinities is not None:
+            exact = exact + total.infinities
+        return replace(rounded, values=torch.empty_like(like).copy_(exact))
 
     def chosen(self, module: str, role: str) -> int | None:
         """Return the binary point that was chosen for one of a module's tensors."""
@@ -189,12 +213,18 @@ def _sum(done: Tensor, scale: float, addend: Tensor | None, bits: int) -> Total:
     """Scale integers and add to them, with as many of their fraction bits as let both fit; all in float64, exact but scale."""
     scaled = done.double() * scale
     kept = bits + _fits(scaled, 0)
-    if addend is not None:
-        kept = _fits(addend, kept)
-    total = torch.round(scaled * 2.0 ** (kept - bits))
-    if addend is not None:
-        total = total + torch.round(addend * 2.0**kept)
-    return Total(total.to(torch.int64), kept)
+    if addend is None:
+        return Total(torch.round(scaled * 2.0 ** (kept - bits)).to(torch.int64), kept)
+    finite, infinities = _apart(addend)
+    kept = _fits(finite, kept)
+    total = torch.round(scaled * 2.0 ** (kept - bits)) + torch.round(finite * 2.0**kept)
+    return Total(total.to(torch.int64), kept, infinities)
+
+
+def _apart(addend: Tensor) -> tuple[Tensor, Tensor]:
+    """Return an addend with zeros for infinities, and the infinities with zeros for all else."""
+    infinite = addend.isinf()
+    return addend.masked_fill(infinite, 0), addend.masked_fill(~infinite, 0)
 
 
 def _most_fraction_bits(tensor: Tensor, least: int, most: int) -> int | None:
@@ -208,16 +238,14 @@ def _most_fraction_bits(tensor: Tensor, least: int, most: int) -> int | None:
     return bits
 
 
-def _finite(tensor: Tensor, what: str, where: str) -> Tensor:
-    """Return a tensor in a type that scaling is exact in; raise ValuesError if it is not finite."""
-    given = tensor.detach()
-    bad = int((~torch.isfinite(given)).sum())
-    if bad:
+def _refuse(bad: Tensor, what: str, where: str) -> None:
+    """Raise ValuesError if anything is bad."""
+    count = int(bad.sum())
+    if count:
         raise ValuesError(
-            f"{where}: {bad} of {given.numel()} {what} are NaN or infinite, expected finite ones, because numerics 'fixed16' "
-            "has no number for them. Repair the program, or run it in floating point."
+            f"{where}: {count} of {bad.numel()} {what}, because numerics 'fixed16' has no number for them. Repair the program, "
+            "or run it in floating point."
         )
-    return given if given.dtype == torch.float64 else given.float()
 
 
 def _check_fraction_bits(what: str, bits: object) -> None:

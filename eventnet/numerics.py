@@ -14,7 +14,7 @@ A machine that brings numbers of its own derives from `Numerics`, as `Float` her
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,10 +48,14 @@ class Rounded:
 
 @dataclass(frozen=True, eq=False)
 class Total:
-    """The sums of one product, scale and addend included, as they are judged; see `Rounded` for the binary point."""
+    """The sums of one product, scale and addend included, as they are judged; see `Rounded` for the binary point.
+
+    ``infinities`` holds what is not in the sums because their numbers have no infinity, and zeros elsewhere.
+    """
 
     values: Tensor
     fraction_bits: int | None = None
+    infinities: Tensor | None = None
 
 
 class Numerics(ABC):
@@ -72,7 +76,7 @@ class Numerics(ABC):
         """Return what is added to the products, a bias for instance, in the type in which it can be added."""
 
     @abstractmethod
-    def reference(self, func: Any, arguments: dict[str, Any], operands: Mapping[str, Rounded], addend: str) -> Any:
+    def reference(self, func: Any, arguments: dict[str, Any], operands: Mapping[str, Rounded], addend: str, where: str) -> Any:
         """Return what PyTorch's own operator makes of the operands, and of the addend if there is one."""
 
     @abstractmethod
@@ -86,6 +90,10 @@ class Numerics(ABC):
     @abstractmethod
     def finish(self, total: Total, fraction_bits: int | None, like: Tensor, where: str) -> Rounded:
         """Return a result as it flows on: in the type, shape and strides of ``like``."""
+
+    def key(self, fraction_bits: int | None) -> Hashable:
+        """Return all that `operand` depends on beside the tensor: rounded weights are kept under it."""
+        return type(self), self.name, fraction_bits
 
     def chosen(self, module: str, role: str) -> int | None:
         """Return the binary point that somebody chose for a module's activations, weights or outputs; None to calibrate."""
@@ -126,7 +134,7 @@ class Float(Numerics):
         """Round to the type, and widen to the accumulator's."""
         return tensor.detach().to(self.dtype).to(torch.float64 if self.dtype == torch.float64 else torch.float32)
 
-    def reference(self, func: Any, arguments: dict[str, Any], operands: Mapping[str, Rounded], addend: str) -> Any:
+    def reference(self, func: Any, arguments: dict[str, Any], operands: Mapping[str, Rounded], addend: str, where: str) -> Any:
         """Let PyTorch compute in the type."""
         changed = arguments | {name: rounded.values for name, rounded in operands.items()}
         if addend and changed[addend] is not None:

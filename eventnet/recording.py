@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from eventnet.agreement import Verdict
-from eventnet.arithmetic import Told
+from eventnet.arithmetic import Rounding
 from eventnet.device import Device, Work
 from eventnet.modules import Place
 from eventnet.product import Product
@@ -18,7 +18,7 @@ def product_record(
     product: Product,
     place: Place,
     pruned: int,
-    told: Told,
+    rounding: Rounding,
     device: Device | None,
     work: Work | None,
     verdict: Verdict | None,
@@ -41,7 +41,7 @@ def product_record(
         "events": task.events,
         "pruned": pruned,
         "zero_macs": task.zero_macs,
-        **asdict(told),
+        **asdict(rounding),
         "verdict": verdict,
         "baseline_verdict": baseline_verdict,
     }

@@ -69,6 +69,13 @@ def test_a_factory_may_bring_its_inputs(factory, capsys):
     assert "Linear" in capsys.readouterr().out
 
 
+def test_the_numerics_are_chosen_on_the_command_line(factory, tmp_path, capsys):
+    out = tmp_path / "run.json"
+    assert main(["run", f"{factory}:with_inputs", "--numerics", "fixed16", "--json", str(out)]) == 0
+    assert "numerics   fixed16: 0 elements saturated, " in capsys.readouterr().out
+    assert json.loads(out.read_text())["settings"]["numerics"] == "fixed16"
+
+
 def test_machine_parameters_are_read_from_the_command_line():
     machine = machine_from("cnvlutin:lanes=32,assignment=brick,encoder_throttles=True,clock_hz=1e9")
     assert (machine.lanes, machine.assignment, machine.encoder_throttles, machine.clock_hz) == (32, "brick", True, 1e9)
@@ -110,6 +117,11 @@ def test_machines_and_models_are_listed(capsys):
         (
             ["lenet300", "--engine", "fast"],
             "eventnet.simulate: no engine is called 'fast', expected one of auto, event.",
+        ),
+        (
+            ["lenet300", "--numerics", "fixed8"],
+            "eventnet.simulate: numerics is 'fixed8', expected one of auto, bfloat16, fixed16, float32, float64. Did you mean "
+            "'fixed16'?",
         ),
         (
             ["lenet300", "--threshold", "-1"],
