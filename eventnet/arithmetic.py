@@ -78,7 +78,8 @@ class Arithmetic:
         lay_out: LayOut,
     ) -> None:
         operands = {name: arguments[name] for name in form.operands}
-        added_to_sparse = form.sparse and arguments.get("beta", 0) != 0 and not all(map(has_storage, operands.values()))
+        more = arguments.get("beta", 0) != 0 or arguments.get("alpha", 1) != 1
+        added_to_sparse = form.sparse and more and not all(map(has_storage, operands.values()))
         changes = any(map(numerics.rounds, operands.values())) and not added_to_sparse
         self._numerics = numerics if changes else OWN
         self._form, self._operands, self._static = form, operands, static
@@ -129,7 +130,7 @@ class Arithmetic:
             return Total(found)
         first, second = self._both(product)
         if product.gathered_from is not None:
-            found = self._numerics.reference(product.bare, {}, {"first": first, "second": second}, "")
+            found = self._numerics.reference(product.bare, {}, {"first": first, "second": second}, "", self._where)
         return self._numerics.expected(product, first, second, found, self._where)
 
     def total(self, product: Product, outputs: Tensor, expected: Total) -> Total:
