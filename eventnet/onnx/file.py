@@ -1,9 +1,10 @@
 """Read an ONNX file and check all of it before anything runs. Only protobuf is parsed: nothing in the file is executed."""
 
+from pathlib import Path
+
 import onnx
 from google.protobuf.message import DecodeError
 from onnx import ModelProto
-from pathlib import Path
 
 from eventnet.onnx.structure import check_graph, written_out
 from eventnet.onnx.tensors import check_tensors
@@ -53,7 +54,8 @@ def _content(path: Path, where: str) -> bytes:
 
 def _parsed(content: bytes, where: str) -> ModelProto:
     try:
-        model = ModelProto.FromString(content)
+        model = ModelProto()
+        model.ParseFromString(content)
     except DecodeError:
         raise DataError(
             f"{where}: it is no ONNX file or has lost its end, expected a whole one. Copy it or export the model again."

@@ -48,8 +48,8 @@ class Node(nn.Module):
             shapes = ", ".join(str(tuple(one.shape)) for one in inputs if one is not None)
             said = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
             raise ShapeError(
-                f"{self.step.where}: PyTorch says {said[:200]!r} of inputs of shapes {shapes}, expected what the operator takes. "
-                "Give the model other inputs, or export it again."
+                f"{self.step.where}: PyTorch says {said[:200]!r} of inputs of shapes {shapes}, expected what the operator "
+                "takes. Give the model other inputs, or export it again."
             ) from error
 
     def extra_repr(self) -> str:
@@ -184,8 +184,8 @@ class Graph(nn.Module):
         if not fits:
             known = ", ".join("any" if one is None else str(sizes.get(str(one), one)) for one in declared.shape)
             raise ShapeError(
-                f"{what} has shape {tuple(given.shape)}, expected ({known}). Give the model an input of the shape it was exported "
-                "for."
+                f"{what} has shape {tuple(given.shape)}, expected ({known}). "
+                "Give the model an input of the shape it was exported for."
             )
 
 

@@ -26,7 +26,8 @@ def opset_of(model: ModelProto, where: str) -> int:
     found = [one.version for one in model.opset_import if one.domain in STANDARD]
     if not found:
         raise DataError(
-            f"{where}: no opset of the ONNX standard is named, expected {OLDEST_OPSET} to {NEWEST_OPSET}. Export the model again."
+            f"{where}: no opset of the ONNX standard is named, expected {OLDEST_OPSET} to {NEWEST_OPSET}. "
+            "Export the model again."
         )
     if not OLDEST_OPSET <= found[0] <= NEWEST_OPSET:
         raise UnsupportedError(
@@ -90,7 +91,8 @@ def _has_function(key: Key, versions: dict[str, int]) -> bool:
     if domain not in FROM_STANDARD or not defs.has(operator, versions.get(domain, NEWEST_OPSET), domain):
         return False
     schema = _schema(key, versions)
-    return bool(schema.has_function or schema.has_context_dependent_function)
+    functions = ("has_function", "has_context_dependent_function")  # which the package's own types leave out
+    return any(getattr(schema, one) for one in functions)
 
 
 def _check_functions(model: ModelProto, where: str) -> None:
@@ -175,6 +177,6 @@ def _refuse_input(node: NodeProto, name: str, later: bool, where: str) -> None:
             "Export the model again."
         )
     raise DataError(
-        f"{where}: {name_of(node)} uses {name!r}, which nothing makes, expected an input, an initializer or another node's output. "
-        "Export the model again."
+        f"{where}: {name_of(node)} uses {name!r}, which nothing makes, expected an input, an initializer or another node's "
+        "output. Export the model again."
     )

@@ -12,7 +12,7 @@ from eventnet.onnx.types import TYPES, type_name
 from hwmodel.errors import DataError, UnsupportedError
 
 SIXTEEN_BITS = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
-TYPED_FIELDS = {
+TYPED_FIELDS: dict[int, str] = {
     TensorProto.FLOAT: "float_data",
     TensorProto.DOUBLE: "double_data",
     TensorProto.INT64: "int64_data",
@@ -110,7 +110,8 @@ def _check(tensor: TensorProto, where: str, folder: Path) -> None:
 
 
 def _size(tensor: TensorProto) -> int:
-    return math.prod(tensor.dims) * TYPES[tensor.data_type].itemsize
+    size: int = math.prod(tensor.dims) * TYPES[tensor.data_type].itemsize
+    return size
 
 
 def _external(tensor: TensorProto, where: str, folder: Path) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]":

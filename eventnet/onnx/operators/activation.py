@@ -18,7 +18,7 @@ def _celu(step: Step, x: Tensor) -> Tensor:
 
 def _selu(step: Step, x: Tensor) -> Tensor:
     alpha, gamma = step.get("alpha", 1.67326319217681884765625), step.get("gamma", 1.05070102214813232421875)
-    return gamma * F.elu(x, alpha)
+    return torch.mul(F.elu(x, alpha), gamma)
 
 
 def _leaky_relu(step: Step, x: Tensor) -> Tensor:

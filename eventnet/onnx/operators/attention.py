@@ -16,7 +16,8 @@ INFINITY = float("inf")
 
 def _heads(x: Tensor, heads: int) -> Tensor:
     """Give each head a dimension of its own: (B, S, H*D) to (B, H, S, D)."""
-    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+    apart: Tensor = x.unflatten(-1, (heads, -1))
+    return apart.transpose(1, 2)
 
 
 def _attention(

@@ -19,8 +19,8 @@ def _check(step: Step, x: Tensor, weight: Tensor) -> int:
     dimensions = weight.dim() - 2
     if dimensions not in CONVOLUTIONS or x.dim() != weight.dim():
         raise ShapeError(
-            f"{step.where}: the weights have {weight.dim()} dimensions and the input {x.dim()}, expected 3 to 5, and as many of "
-            "one as of the other. Repair the file."
+            f"{step.where}: the weights have {weight.dim()} dimensions and the input {x.dim()}, expected 3 to 5, the same for "
+            "both. Repair the file."
         )
     said = step.get("kernel_shape")
     if said is not None and tuple(said) != tuple(weight.shape[2:]):

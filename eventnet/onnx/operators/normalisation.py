@@ -67,7 +67,7 @@ def _response_norm(step: Step, x: Tensor) -> Tensor:
     before = (size - 1) // 2
     padded = F.pad(x.square(), [0, 0] * (x.dim() - 2) + [before, size - 1 - before])
     window = padded.unfold(1, size, 1).sum(-1)
-    return x / (step.get("bias", 1.0) + alpha / size * window) ** beta
+    return x / torch.pow(step.get("bias", 1.0) + alpha / size * window, beta)
 
 
 def _lp_norm(step: Step, x: Tensor) -> Tensor:

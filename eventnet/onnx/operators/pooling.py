@@ -21,9 +21,9 @@ def _window(step: Step, x: Tensor) -> Window:
 def _plain(window: Window, x: Tensor) -> tuple[int, ...] | None:
     """Return the padding of a pooling that PyTorch's own functions can do, or None."""
     both = symmetric(window.before, window.after)
-    ours = both is not None and not any(window.beyond) and len(window.kernel) in LARGEST and x.is_floating_point()
-    small = both is not None and all(2 * pad <= size for pad, size in zip(both, window.kernel, strict=True))
-    return both if ours and small else None
+    if both is None or len(window.kernel) not in LARGEST or not x.is_floating_point():
+        return None
+    return both if all(2 * pad <= size for pad, size in zip(both, window.kernel, strict=True)) else None
 
 
 def _kernel_axes(window: Window) -> tuple[int, ...]:
@@ -39,7 +39,8 @@ def _max_pool(step: Step, x: Tensor) -> Any:
     both = _plain(window, x)
     if step.outputs == 1:
         if both is not None:
-            return LARGEST[len(window.kernel)](x, window.kernel, window.strides, both, window.dilations)
+            ceil = any(window.beyond)
+            return LARGEST[len(window.kernel)](x, window.kernel, window.strides, both, window.dilations, ceil_mode=ceil)
         return unfolded(x, window, _lowest(x.dtype)).amax(_kernel_axes(window))
     windows = unfolded(x, window, _lowest(x.dtype)).flatten(-len(window.kernel))
     best = windows.argmax(-1, keepdim=True)
@@ -59,7 +60,7 @@ def _places(x: Tensor, columns_first: bool) -> Tensor:
 def _average_pool(step: Step, x: Tensor) -> Tensor:
     window = _window(step, x)
     both, counted = _plain(window, x), bool(step.get("count_include_pad", 0))
-    if both is not None and all(one == 1 for one in window.dilations):
+    if both is not None and not any(window.beyond) and all(one == 1 for one in window.dilations):
         result: Tensor = AVERAGE[len(window.kernel)](x, window.kernel, window.strides, both, count_include_pad=counted)
         return result
     return unfolded(x, window, 0.0).sum(_kernel_axes(window)) / _counts(x, window, counted)

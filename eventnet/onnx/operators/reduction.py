@@ -75,7 +75,7 @@ def _place(largest: bool) -> Function:
         find = torch.argmax if largest else torch.argmin
         if not step.get("select_last_index", 0):
             return find(x, axis, keepdim=keep)
-        return x.shape[axis] - 1 - find(x.flip(axis), axis, keepdim=keep)
+        return torch.rsub(find(x.flip(axis), axis, keepdim=keep), x.shape[axis] - 1)
 
     return widened(run)
 

@@ -89,9 +89,7 @@ def _concat(step: Step, *tensors: Tensor) -> Tensor:
     return torch.cat(tensors, step.get("axis", 1))
 
 
-def _pad(
-    step: Step, x: Tensor, pads: Tensor | None = None, value: Tensor | None = None, axes: Tensor | None = None
-) -> Tensor:
+def _pad(step: Step, x: Tensor, pads: Tensor | None = None, value: Tensor | None = None, axes: Tensor | None = None) -> Tensor:
     amounts = listed(pads) if pads is not None else list(step.get("pads"))
     assert amounts is not None
     chosen = [axis_of(axis, x.dim()) for axis in listed(axes) or range(x.dim())]
@@ -122,8 +120,10 @@ def _shape(step: Step, x: Tensor) -> Tensor:
 
 def _constant_of_shape(step: Step, shape: Tensor) -> Tensor:
     value = step.get("value")
-    fill, kind = (0.0, torch.float32) if value is None else (value.item(), value.dtype)
-    return torch.full([int(one) for one in shape.tolist()], fill, dtype=kind)
+    if value is None:
+        return torch.zeros([int(one) for one in shape.tolist()])
+    fill = value.tolist()  # reads memory: `item` would be an operator on a tensor that nothing has made
+    return torch.full([int(one) for one in shape.tolist()], fill[0] if value.dim() else fill, dtype=value.dtype)
 
 
 def _range(step: Step, start: Tensor, limit: Tensor, delta: Tensor) -> Tensor:
