@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from onnx import AttributeProto, ModelProto, NodeProto, TypeProto, ValueInfoProto
+from onnx import AttributeProto, ModelProto, NodeProto, ValueInfoProto
 from torch import nn
 
 from eventnet.onnx.operators import operators
@@ -88,7 +88,13 @@ class Graph(nn.Module):
         opset = opset_of(model, where)
         for tensor in graph.initializer:
             self._hold(tensor.name, to_torch(tensor, where, folder), learned=True)
-        self.inputs = tuple(_input(one, where) for one in graph.input if one.name not in self._attributes)
+        self.inputs = tuple(
+            Input(one.name, _type(one, where, "input"), _declared(one))
+            for one in graph.input
+            if one.name not in self._attributes
+        )
+        for one in graph.output:
+            _type(one, where, "output")
         self.output_names = tuple(one.name for one in graph.output)
         self._order: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = []
         for place, node in enumerate(graph.node):
@@ -189,23 +195,27 @@ class Graph(nn.Module):
             )
 
 
-def _input(value: ValueInfoProto, where: str) -> Input:
-    kind = value.type.WhichOneof("value")
+def _type(value: ValueInfoProto, where: str, role: str) -> torch.dtype:
+    """Return the element type of an input or output, which must be a tensor of a type that we have."""
+    what, kind = f"{where}: {role} {value.name!r}", value.type.WhichOneof("value")
     if kind != "tensor_type":
         raise UnsupportedError(
-            f"{where}: input {value.name!r} is a {str(kind).removesuffix('_type')}, expected a tensor. "
-            "Export the model with tensors as inputs."
+            f"{what} is a {str(kind).removesuffix('_type')}, expected a tensor. Export the model with tensors for inputs and "
+            "outputs."
         )
-    tensor = value.type.tensor_type
-    if tensor.elem_type not in TYPES:
+    number = value.type.tensor_type.elem_type
+    if number not in TYPES:
         raise UnsupportedError(
-            f"{where}: input {value.name!r} has elements of type {type_name(tensor.elem_type)}, expected a type that PyTorch "
-            "computes with. Export the model with float32 inputs."
+            f"{what} has elements of type {type_name(number)}, expected a type that PyTorch computes with. "
+            "Export the model with float32 inputs and outputs."
         )
-    return Input(value.name, TYPES[tensor.elem_type], _declared(tensor) if tensor.HasField("shape") else None)
+    return TYPES[number]
 
 
-def _declared(tensor: TypeProto.Tensor) -> tuple[int | str | None, ...]:
+def _declared(value: ValueInfoProto) -> tuple[int | str | None, ...] | None:
+    tensor = value.type.tensor_type
+    if not tensor.HasField("shape"):
+        return None
     kinds = [(one.WhichOneof("value"), one) for one in tensor.shape.dim]
     return tuple(one.dim_value if kind == "dim_value" else (one.dim_param or None) for kind, one in kinds)
 
