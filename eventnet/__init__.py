@@ -7,10 +7,11 @@ discrete-event scheduler (`scheduler`) lets them; PyTorch judges every number.
 from eventnet import models
 from eventnet.agreement import Agreement
 from eventnet.fixed16 import Fixed16
+from eventnet.load import load
 from eventnet.record import Record
 from eventnet.run import Run
 from eventnet.simulate import simulate, verify
 from eventnet.watch import Watcher, watch
 from hwmodel.errors import EventNetError
 
-__all__ = ["Agreement", "EventNetError", "Fixed16", "Record", "Run", "Watcher", "models", "simulate", "verify", "watch"]
+__all__ = ["Agreement", "EventNetError", "Fixed16", "Record", "Run", "Watcher", "load", "models", "simulate", "verify", "watch"]

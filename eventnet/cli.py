@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="run a model on one picture and print the table")
-    run.add_argument("model", metavar="MODEL", help="a name (see `eventnet models`) or file.py:factory")
+    run.add_argument("model", metavar="MODEL", help="a name (see `eventnet models`), model.onnx or file.py:factory")
     run.add_argument(
         "--machine", default="cnvlutin", metavar="M", help="a name, with parameters if any: cnvlutin:lanes=32,brick=8"
     )

@@ -1,4 +1,4 @@
-"""What `eventnet run MODEL` runs: a model by name, or one that a function in a file makes."""
+"""What `eventnet run MODEL` runs: a model by name, one in an ONNX file, or one that a function in a Python file makes."""
 
 import importlib.util
 from collections.abc import Callable
@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from eventnet import models
+from eventnet.load import load
 from hwmodel.errors import DataError, ParameterError, UnknownNameError
 
 LARGEST_SIZE = 8192  # a float32 picture of 800 MB
@@ -30,8 +31,8 @@ def program(model: str, image: str | None, size: int | None, zero_fraction: floa
     Parameters
     ----------
     model
-        A name from `eventnet.models.names`, or ``file.py:factory``: a function without arguments that returns a module, or a
-        pair of a module and its inputs.
+        A name from `eventnet.models.names`, or ``model.onnx``, or ``file.py:factory``: a function without arguments that
+        returns a module, or a pair of a module and its inputs.
     image
         A picture to run it on; None for a photograph that ships with scikit-image, or the factory's own inputs.
     size
@@ -46,20 +47,21 @@ def program(model: str, image: str | None, size: int | None, zero_fraction: floa
     DataError
         If the file or the picture cannot be read, or holds no such function.
     ParameterError
-        If the factory's model comes without inputs and no picture is given.
+        If the factory's model comes without inputs and no picture is given, or the ONNX file's takes no picture.
     """
     remark = ""
     if size is not None and not 1 <= size <= LARGEST_SIZE:
         raise ParameterError(f"eventnet run: --size is {size}, expected 1 to {LARGEST_SIZE} pixels a side.")
-    if ":" in model or model.endswith(".py"):
-        module, inputs = _from_file(model)
-        if image is not None or inputs is None:
-            if image is None:
-                raise ParameterError(
-                    f"eventnet run: {model} makes a model without inputs, expected a picture with --image FILE, or a factory "
-                    "that returns a pair of the model and its inputs."
-                )
-            inputs = (models.image(image, size or 224),)
+    if model.endswith(".onnx"):
+        module, inputs = _from_onnx(model, image, size)
+    elif ":" in model or model.endswith(".py"):
+        module, own = _from_file(model)
+        if image is None and own is None:
+            raise ParameterError(
+                f"eventnet run: {model} makes a model without inputs, expected a picture with --image FILE, or a factory "
+                "that returns a pair of the model and its inputs."
+            )
+        inputs = (models.image(image, size or 224),) if image is not None else own or ()
     else:
         trained = model == "lenet5"
         module = models.trained_lenet5() if trained else models.load(model)
@@ -89,13 +91,40 @@ def _picture(image: str | None, shape: tuple[int, int]) -> torch.Tensor:
     return picture.mean(dim=1, keepdim=True) if channels == 1 else picture
 
 
+def _from_onnx(model: str, image: str | None, size: int | None) -> tuple[Any, tuple[Any, ...]]:
+    module: Any = load(model)
+    return module, (_picture(image, _picture_shape(model, module.inputs, size)),)
+
+
+def _picture_shape(model: str, inputs: tuple[Any, ...], size: int | None) -> tuple[int, int]:
+    """Return the channels and the size of the one square picture that an ONNX file's model takes."""
+    shape = inputs[0].shape if len(inputs) == 1 and inputs[0].dtype == torch.float32 else None
+    if shape is not None and len(shape) == 4 and shape[1] in (1, 3) and shape[0] in (1, None, *_names(shape)):
+        fixed = {one for one in shape[2:] if isinstance(one, int)}
+        if len(fixed) < 2:
+            return int(shape[1]), fixed.pop() if fixed and size is None else size or 224
+    takes = ", ".join(f"{one.name} {_shape(one.shape)}" for one in inputs)
+    raise ParameterError(
+        f"eventnet run: {model!r} takes {takes or 'no inputs'}, expected one square picture of 1 or 3 channels. "
+        "Run it from Python: eventnet.simulate(eventnet.load(path), *inputs)."
+    )
+
+
+def _names(shape: tuple[int | str | None, ...]) -> tuple[str, ...]:
+    return tuple(one for one in shape if isinstance(one, str))
+
+
+def _shape(shape: tuple[int | str | None, ...] | None) -> str:
+    return "of any shape" if shape is None else f"({', '.join('any' if one is None else str(one) for one in shape)})"
+
+
 def _from_file(model: str) -> tuple[Any, tuple[Any, ...] | None]:
     path, _, factory = model.partition(":")
     if not Path(path).is_file():
-        raise DataError(f"eventnet run: there is no file {path!r}, expected MODEL as a name or file.py:factory.")
+        raise DataError(f"eventnet run: there is no file {path!r}, expected MODEL as a name, model.onnx or file.py:factory.")
     spec = importlib.util.spec_from_file_location(Path(path).stem, path)
     if spec is None or spec.loader is None:
-        raise DataError(f"eventnet run: {path!r} is no Python file, expected MODEL as a name or file.py:factory.")
+        raise DataError(f"eventnet run: {path!r} is no Python file, expected MODEL as a name, model.onnx or file.py:factory.")
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)

@@ -133,7 +133,10 @@ def test_machines_and_models_are_listed(capsys):
             "writing '/no/such/folder/run.json': '/no/such/folder' is no folder that can be written or the path is a folder "
             "itself, expected a file that can be written. Choose another path.",
         ),
-        (["missing.py:make"], "eventnet run: there is no file 'missing.py', expected MODEL as a name or file.py:factory."),
+        (
+            ["missing.py:make"],
+            "eventnet run: there is no file 'missing.py', expected MODEL as a name, model.onnx or file.py:factory.",
+        ),
         (
             ["FACTORY:make"],
             "eventnet run: 'FACTORY' has no function 'make', expected one of broken, fails, leaves, nan, nothing, several, tiny, "

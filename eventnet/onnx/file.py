@@ -1,0 +1,82 @@
+"""Read an ONNX file and check all of it before anything runs. Only protobuf is parsed: nothing in the file is executed."""
+
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import ModelProto
+
+from eventnet.onnx.structure import check_graph, written_out
+from eventnet.onnx.tensors import check_tensors
+from hwmodel.errors import DataError, UnsupportedError
+
+LARGEST_BYTES = 2**31 - 1  # protobuf's own limit
+
+
+def read_model(path: Path, where: str) -> ModelProto:
+    """Return a model whose tensors, nodes and shapes were checked.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, is no ONNX model, or says something that is not so.
+    UnsupportedError
+        If it holds something that has no function here.
+    """
+    model = _parsed(_content(path, where), where)
+    check_tensors(model, where, path.resolve().parent)
+    model_before = model
+    model = written_out(model, where)
+    check_graph(model, where)
+    _check_shapes(model_before, path, where)
+    return model
+
+
+def _content(path: Path, where: str) -> bytes:
+    try:
+        size = path.stat().st_size
+        if path.is_dir():
+            raise DataError(f"{where}: it is a folder, expected an ONNX file. Name the file in it.")
+        if size > LARGEST_BYTES:
+            raise DataError(
+                f"{where}: it has {size} bytes, expected at most {LARGEST_BYTES}. Export the model with its weights in a file "
+                "of their own."
+            )
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise DataError(f"{where}: there is no such file, expected an ONNX file. Mend the path.") from None
+    except OSError as error:
+        raise DataError(f"{where}: it cannot be read ({error.strerror}), expected an ONNX file. Mend the path.") from None
+    if not content:
+        raise DataError(f"{where}: it is empty, expected an ONNX file. Export the model again.")
+    return content
+
+
+def _parsed(content: bytes, where: str) -> ModelProto:
+    try:
+        model = ModelProto()
+        model.ParseFromString(content)
+    except DecodeError:
+        raise DataError(
+            f"{where}: it is no ONNX file or has lost its end, expected a whole one. Copy it or export the model again."
+        ) from None
+    if not model.HasField("graph") or not model.ir_version:
+        raise DataError(f"{where}: it holds no graph, expected an ONNX file. Export the model again.")
+    if model.ir_version > onnx.IR_VERSION:
+        raise UnsupportedError(
+            f"{where}: it is of ONNX format {model.ir_version}, expected at most {onnx.IR_VERSION}. "
+            "Install a newer onnx, or export the model with an older one."
+        )
+    return model
+
+
+def _check_shapes(model: ModelProto, path: Path, where: str) -> None:
+    """Let the ONNX package check every node against its operator's definition, and every shape against the others."""
+    external = any(one.data_location == onnx.TensorProto.EXTERNAL for one in model.graph.initializer)
+    try:
+        onnx.checker.check_model(str(path.resolve()) if external else model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
+        said = " ".join(str(error).split()).rstrip(".")
+        raise DataError(
+            f"{where}: the ONNX checker says {said[:300]!r}, expected a valid model. Export the model again."
+        ) from None

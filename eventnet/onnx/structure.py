@@ -1,0 +1,182 @@
+"""What an ONNX graph is made of: operators that we have, in an order in which each input is made before it is used."""
+
+from onnx import FunctionProto, ModelProto, NodeProto, defs, inliner
+
+from eventnet.onnx.operators import operators
+from hwmodel.catalogue import expected_one_of
+from hwmodel.errors import DataError, UnsupportedError
+
+STANDARD = ("", "ai.onnx")
+OLDEST_OPSET = 7
+NEWEST_OPSET: int = defs.onnx_opset_version()
+LARGEST_GRAPH = 1_000_000  # nodes, after functions are written out
+FROM_STANDARD = ("", "ai.onnx", "ai.onnx.preview")  # domains whose functions the standard writes out
+
+Key = tuple[str, str]
+
+
+def opset_of(model: ModelProto, where: str) -> int:
+    """Return the version of the standard that a model is written in.
+
+    Raises
+    ------
+    UnsupportedError
+        If it names none, or one that the installed `onnx` package does not know.
+    """
+    found = [one.version for one in model.opset_import if one.domain in STANDARD]
+    if not found:
+        raise DataError(
+            f"{where}: no opset of the ONNX standard is named, expected {OLDEST_OPSET} to {NEWEST_OPSET}. "
+            "Export the model again."
+        )
+    if not OLDEST_OPSET <= found[0] <= NEWEST_OPSET:
+        raise UnsupportedError(
+            f"{where}: the opset is {found[0]}, expected {OLDEST_OPSET} to {NEWEST_OPSET}. "
+            "Export the model with another opset_version."
+        )
+    return int(found[0])
+
+
+def name_of(node: NodeProto) -> str:
+    """Say which node of a graph this is."""
+    return f"node {node.name!r} ({node.op_type})" if node.name else f"the node {node.op_type} that makes {node.output[0]!r}"
+
+
+def written_out(model: ModelProto, where: str) -> ModelProto:
+    """Write out functions: the model's own, and operators that the standard defines by others and that we do not have.
+
+    Raises
+    ------
+    DataError
+        If the model's functions call each other in a circle, or would become larger than memory.
+    """
+    if model.functions:
+        _check_functions(model, where)
+        model = inliner.inline_local_functions(model)
+    versions = {one.domain: one.version for one in model.opset_import}
+    for node in model.graph.node:
+        _give_defaults(node, versions)
+    missing = sorted({_key(node) for node in model.graph.node if node.op_type not in operators()})
+    known = [key for key in missing if _has_function(key, versions)]
+    if not known:
+        return model
+    try:
+        return inliner.inline_selected_functions(model, known, inline_schema_functions=True)
+    except RuntimeError:  # it needs the type of every input, optional ones included
+        return model
+
+
+def _give_defaults(node: NodeProto, versions: dict[str, int]) -> None:
+    """Add the attributes that a node leaves out to operators defined by others: their definitions refer to them."""
+    key = _key(node)
+    if not _has_function(key, versions):
+        return
+    given = {one.name for one in node.attribute}
+    for name, attribute in _schema(key, versions).attributes.items():
+        if name not in given and attribute.default_value.type:
+            node.attribute.append(attribute.default_value)
+
+
+def _schema(key: Key, versions: dict[str, int]) -> defs.OpSchema:
+    domain, operator = key
+    return defs.get_schema(operator, versions.get(domain, NEWEST_OPSET), domain)
+
+
+def _key(node: NodeProto) -> Key:
+    return ("" if node.domain in STANDARD else node.domain, node.op_type)
+
+
+def _has_function(key: Key, versions: dict[str, int]) -> bool:
+    domain, operator = key
+    if domain not in FROM_STANDARD or not defs.has(operator, versions.get(domain, NEWEST_OPSET), domain):
+        return False
+    schema = _schema(key, versions)
+    functions = ("has_function", "has_context_dependent_function")  # which the package's own types leave out
+    return any(getattr(schema, one) for one in functions)
+
+
+def _check_functions(model: ModelProto, where: str) -> None:
+    functions = {(one.domain, one.name): one for one in model.functions}
+    sizes: dict[Key, int] = {}
+    total = sum(_written_size((node.domain, node.op_type), functions, sizes, (), where) for node in model.graph.node)
+    if total > LARGEST_GRAPH:
+        raise DataError(
+            f"{where}: its functions stand for {total} nodes, expected at most {LARGEST_GRAPH}. Do not trust this file."
+        )
+
+
+def _written_size(
+    key: Key, functions: dict[Key, FunctionProto], sizes: dict[Key, int], within: tuple[Key, ...], where: str
+) -> int:
+    """Return how many nodes a call becomes."""
+    if key not in functions:
+        return 1
+    if key in within:
+        raise DataError(f"{where}: function {key[1]!r} calls itself, expected functions that end. Do not trust this file.")
+    if key not in sizes:
+        inner = (*within, key)
+        sizes[key] = sum(
+            _written_size((node.domain, node.op_type), functions, sizes, inner, where) for node in functions[key].node
+        )
+    return sizes[key]
+
+
+def check_graph(model: ModelProto, where: str) -> None:
+    """Check that every operator is known and every input is made before it is used.
+
+    Raises
+    ------
+    UnsupportedError
+        If a node's operator has no function here, or its inputs are no tensors.
+    DataError
+        If a value is made twice, by nobody, or after its use.
+    """
+    graph = model.graph
+    if not graph.output:
+        raise DataError(f"{where}: the graph has no outputs, expected at least one. Export the model again.")
+    for node in graph.node:
+        _check_operator(node, where)
+    made = {one.name for one in graph.initializer} | {one.name for one in graph.input}
+    later = {name for node in graph.node for name in node.output}
+    for node in graph.node:
+        for name in node.input:
+            if name and name not in made:
+                _refuse_input(node, name, name in later, where)
+        for name in node.output:
+            if name and name in made:
+                raise DataError(f"{where}: {name!r} is made twice, expected each value once. Export the model again.")
+            made.add(name)
+    for output in graph.output:
+        if output.name not in made:
+            raise DataError(
+                f"{where}: output {output.name!r} is made by no node, expected one that makes it. Export the model again."
+            )
+
+
+def _check_operator(node: NodeProto, where: str) -> None:
+    what = f"{where}: {name_of(node)}" if node.output else f"{where}: a node {node.op_type} without outputs"
+    if node.domain not in STANDARD:
+        raise UnsupportedError(
+            f"{what} is of domain {node.domain!r}, expected operators of the ONNX standard. "
+            "Export the model without custom operators."
+        )
+    if node.op_type != "Constant" and node.op_type not in operators():
+        known = defs.has(node.op_type)
+        raise UnsupportedError(
+            f"{what} is an operator of the standard that has no function here, expected one that "
+            "has. Add it to eventnet/onnx/operators, or export the model without it."
+            if known
+            else f"{what} is no operator of the standard, {expected_one_of(node.op_type, operators())}"
+        )
+
+
+def _refuse_input(node: NodeProto, name: str, later: bool, where: str) -> None:
+    if later:
+        raise DataError(
+            f"{where}: {name_of(node)} uses {name!r} before it is made, expected nodes in order and no cycle. "
+            "Export the model again."
+        )
+    raise DataError(
+        f"{where}: {name_of(node)} uses {name!r}, which nothing makes, expected an input, an initializer or another node's "
+        "output. Export the model again."
+    )
