@@ -32,6 +32,9 @@ def count(network: Network, drawn: Counter[str]) -> None:
     drawn["six operators or more"] += len(names) >= 6
     drawn["a residual path or a module used twice"] += bool({"residual", "twice"} & set(names))
     drawn["a backward pass"] += network.backward
+    drawn[f"numerics {network.numerics}"] += 1
+    drawn[f"{network.dtype}".removeprefix("torch.")] += 1
+    drawn[f"density {network.density}"] += 1
     drawn.update(f"step {name}" for name in names)
 
 
@@ -59,7 +62,8 @@ def run(network: Network) -> tuple[list[torch.Tensor], list[torch.Tensor], Run]:
         return [output.detach(), *(one for one in gradients if one is not None)]
 
     expected = program()
-    with eventnet.watch(machine=MACHINES[network.seed % 2], progress=False) as watcher:
+    machine = MACHINES[network.seed % 2]
+    with eventnet.watch(machine=machine, progress=False, strict=True, numerics=network.numerics) as watcher:
         found = program()
     return expected, found, watcher.run
 
