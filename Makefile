@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+LIBRARIES := .venv/.libraries
 
-.PHONY: setup demo test fuzz lint bench clean
+.PHONY: setup demo test test-libraries fuzz lint bench clean
 
 setup: $(READY)
 
@@ -21,6 +22,14 @@ lint: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+$(LIBRARIES): $(READY)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[libraries]"
+	touch $(LIBRARIES)
+
+# Networks that nobody here wrote, from their libraries; `make test` skips them where these are not installed.
+test-libraries: $(LIBRARIES)
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/libraries
 
 # More random networks than `make test` runs, from a new seed.
 fuzz: $(READY)

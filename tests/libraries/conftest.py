@@ -26,9 +26,12 @@ def _floats(nested: Any) -> torch.Tensor:
 
 
 def _cast(nested: Any, dtype: torch.dtype) -> Any:
-    return tree_map(
-        lambda leaf: leaf.to(dtype) if isinstance(leaf, torch.Tensor) and leaf.is_floating_point() else leaf, nested
-    )
+    def cast(leaf: Any) -> Any:
+        if isinstance(leaf, torch.Tensor):
+            return leaf.to(dtype) if leaf.is_floating_point() else leaf
+        return copy.copy(leaf).apply(cast) if hasattr(leaf, "apply") else leaf  # a graph
+
+    return tree_map(cast, nested)
 
 
 def _wider(model: nn.Module, inputs: Mapping[str, Any]) -> tuple[nn.Module, Any]:
