@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 LIBRARIES := .venv/.libraries
 
-.PHONY: setup demo test test-libraries fuzz lint bench clean
+.PHONY: setup demo test test-libraries fuzz lint bench operators clean
 
 setup: $(READY)
 
@@ -34,6 +34,10 @@ test-libraries: $(LIBRARIES)
 # More random networks than `make test` runs, from a new seed.
 fuzz: $(READY)
 	EVENTNET_FUZZ=$${EVENTNET_FUZZ:-5000} $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/eventnet/test_generated_*.py
+
+# The table of operators, from the code.
+operators: $(READY)
+	$(BIN)/python -m eventnet.operator_table
 
 bench: $(READY)
 	$(BIN)/python tests/bench/run.py

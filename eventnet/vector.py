@@ -109,8 +109,9 @@ class VectorForm:
 
 
 def with_backward(*names: str) -> tuple[str, ...]:
-    """List operators together with their backward."""
-    return (*names, *(f"{name}_backward" for name in names))
+    """List operators together with those backwards that aten has under their names."""
+    backward = (f"{name}_backward" for name in names)
+    return (*names, *(name for name in backward if hasattr(torch.ops.aten, name)))
 
 
 def distinct_elements(tensor: torch.Tensor) -> int:

@@ -197,7 +197,7 @@ class Watcher:
         seen_first = form.op == "convolution" and not backward and self._is_input(streamed)
         expected = aten.functional(func)(**arguments)
         results = list(expected) if isinstance(expected, tuple) else [expected]
-        if not all(tensor.numel() for tensor in (*operands.values(), results[0]) if tensor is not None):
+        if not all(aten.stored(tensor).numel() for tensor in (*operands.values(), results[0]) if tensor is not None):
             return aten.write(into, expected), False  # no work
         arithmetic = Arithmetic(
             self.settings.arithmetic, form, arguments, static, place.name, backward, where, self._keep, self._lay_out

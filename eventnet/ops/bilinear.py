@@ -27,7 +27,7 @@ def trilinear(
         return "".join(name for place, name in enumerate(dimensions) if place not in missing)
 
     equation = f"{names(expand1)},{names(expand2)},{names(expand3)}->{names(sumdim)}"
-    return torch.einsum(equation, i1, i2, i3)
+    return torch.einsum(equation, i1, i2, i3).contiguous()
 
 
 def addbmm(self: Tensor, batch1: Tensor, batch2: Tensor, beta: float, alpha: float) -> Any:

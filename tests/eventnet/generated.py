@@ -177,7 +177,7 @@ class Network:
 
     def _bag(self, value: Tensor, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
         table = self._layer(nn.EmbeddingBag(5, 3, mode="sum" if self.kind == "integers" else "mean"), generator)
-        return lambda one: self._bounded(table(_indices(one), torch.tensor([0, 0, 2])))
+        return lambda one: self._bounded(table(_indices(one), torch.tensor([0, 0, min(2, one.numel())])))
 
     def _no_rows(self, value: Tensor, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
         """Run a layer on no rows at all beside what goes on."""
@@ -287,7 +287,8 @@ class Network:
     def _normalise_maps(self, value: Tensor, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
         maps = self._maps(value)
         channels, *space = maps(value).shape[1:]
-        kinds = [nn.LocalResponseNorm(3), nn.GroupNorm(1, channels), nn.BatchNorm2d(channels).eval(), nn.RMSNorm(space[-1])]
+        kinds = [nn.GroupNorm(1, channels), nn.BatchNorm2d(channels).eval(), nn.RMSNorm(space[-1])]
+        kinds += [] if self.dtype == torch.bfloat16 else [nn.LocalResponseNorm(3)]  # for which PyTorch lacks a pooling
         kinds += [nn.BatchNorm2d(channels), nn.InstanceNorm2d(channels)] if space[0] * space[1] > 1 else []
         layer = self._layer(kinds[int(torch.randint(len(kinds), (), generator=generator))], generator)
         return lambda one: layer(maps(one))

@@ -68,6 +68,11 @@ def run(network: Network) -> tuple[list[torch.Tensor], list[torch.Tensor], Run]:
     return expected, found, watcher.run
 
 
+def strides(tensor: torch.Tensor) -> list[int]:
+    """Return the strides that matter: a dimension of one element may have any."""
+    return [stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if size > 1]
+
+
 def check_accounts(found: Run) -> None:
     """Assert what must hold of every run, whatever was run."""
     assert found.agreement, f"{found.agreement}"
