@@ -89,7 +89,7 @@ def can_multiply(func: Any, tensors: list[torch.Tensor], sparse: bool = False) -
 
 def is_free(func: Any, tensors: list[torch.Tensor], result: Any) -> bool:
     """Tell whether an operator costs nothing: views, factories, random draws, and questions that give no tensor."""
-    if base_name(func) in FREE or is_factory(func) or not tensors:
+    if base_name(func) in FREE or is_factory(func) or not tensors or torch.Tag.inplace_view in func.tags:
         return True
     if any(one.alias_info is not None and not one.alias_info.is_write for one in func._schema.returns):
         return True
