@@ -136,6 +136,8 @@ class Watcher:
         form = self._forms.get(aten.base_name(func))
         multiplied = fused = False
         result = None
+        if form is not None:
+            self._refuse_other_devices(form, tensors, place)
         if form is not None and aten.can_multiply(func, tensors, form.sparse):
             result, multiplied = self._product(form, func, args, kwargs, place)
         if not multiplied and result is None:
@@ -175,6 +177,15 @@ class Watcher:
             results = sum(tensor.numel() for tensor in call.results)
             with _disable_current_modes():  # counting events is no part of the program
                 self._vector(VectorTask(op, operation.inputs, results, place.name), place, operands, _nonzeros(operands))
+
+    def _refuse_other_devices(self, form: Form, tensors: list[torch.Tensor], place: Place) -> None:
+        for tensor in tensors:
+            if tensor.device.type != "cpu":
+                found = "without values, on the meta device" if tensor.is_meta else f"on device {tensor.device}"
+                raise UnsupportedError(
+                    f"{self.where}: {form.op} in {place.name or 'the program'} is given a tensor {found}, expected the CPU, where "
+                    "events are computed. Make the model and its inputs on the CPU, or move them there with .cpu()."
+                )
 
     def _product(self, form: Form, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], place: Place) -> tuple[Any, bool]:
         """Compute a call's products from their events; return the result, None if it has none, and whether it multiplied."""

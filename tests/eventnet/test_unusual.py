@@ -43,6 +43,16 @@ def test_weights_written_while_watching_are_seen(write):
     assert watcher.run.agreement
 
 
+def test_a_product_on_another_device_is_refused_with_what_to_do():
+    layer = nn.Sequential(nn.Linear(3, 2, device="meta"))
+    message = (
+        "eventnet.simulate: matmul in 0 is given a tensor without values, on the meta device, expected the CPU, where events are "
+        "computed. Make the model and its inputs on the CPU, or move them there with .cpu()."
+    )
+    with pytest.raises(hwmodel.UnsupportedError, match=f"^{re.escape(message)}$"):
+        eventnet.simulate(layer, torch.ones(1, 3, device="meta"))
+
+
 @pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop])
 @pytest.mark.parametrize("foreach", [False, True])
 def test_training_steps_are_ordinary_programs(optimizer, foreach):
