@@ -12,7 +12,7 @@ from torch import nn
 
 from eventnet.onnx.operators import operators
 from eventnet.onnx.step import Function, Step
-from eventnet.onnx.structure import name_of, opset_of
+from eventnet.onnx.structure import name_of, opset_of, shown
 from eventnet.onnx.tensors import to_torch
 from eventnet.onnx.types import TYPES, type_name
 from hwmodel.errors import EventNetError, ParameterError, ShapeError, UnsupportedError
@@ -41,14 +41,18 @@ class Node(nn.Module):
     def forward(self, *inputs: Tensor | None) -> Any:
         """Return the node's output, or a tuple of its outputs."""
         try:
-            return self._function(self.step, *inputs)
+            made = self._function(self.step, *inputs)
+            count = len(made) if isinstance(made, tuple) else 1
+            if count < self.step.outputs:
+                raise self.step.unsupported(f"{self.step.outputs} outputs are named", f"at most {count}")
+            return made
         except EventNetError:
             raise
-        except (RuntimeError, ValueError, IndexError, TypeError, NotImplementedError, ZeroDivisionError) as error:
+        except (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError) as error:
             shapes = ", ".join(str(tuple(one.shape)) for one in inputs if one is not None)
             said = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
             raise ShapeError(
-                f"{self.step.where}: PyTorch says {said[:200]!r} of inputs of shapes {shapes}, expected what the operator "
+                f"{self.step.where}: it fails with {said[:200]!r} on inputs of shapes {shapes}, expected what the operator "
                 "takes. Give the model other inputs, or export it again."
             ) from error
 
@@ -114,9 +118,8 @@ class Graph(nn.Module):
         values: dict[str, Tensor | None] = {"": None, **self._bound(inputs, named)}
         values |= {value: getattr(self, attribute) for value, attribute in self._attributes.items()}
         for place, (module, takes, makes) in enumerate(self._order):
-            made = self._modules[module](*(values[name] for name in takes))  # type: ignore[misc]
-            values.update(zip(makes, made if isinstance(made, tuple) else (made,), strict=False))
-            values[""] = None
+            made = self.get_submodule(module)(*(values[name] for name in takes))
+            values |= dict(zip(makes, made if isinstance(made, tuple) else (made,), strict=False)) | {"": None}
             for name in self._last[place]:
                 del values[name]
         outputs = tuple(values[name] for name in self.output_names)
@@ -167,7 +170,7 @@ class Graph(nn.Module):
         if len(inputs) != len(free) or any(name not in names for name in named):
             given = f"{len(inputs)} inputs" + (f" and {', '.join(map(repr, named))}" if named else "")
             raise ParameterError(
-                f"{self._where}: the model is given {given}, expected {len(names)}: {', '.join(names)}. "
+                f"{self._where}: the model is given {given}, expected {len(names)}: {', '.join(map(shown, names))}. "
                 "Give one tensor for each, in this order or by name."
             )
         bound = dict(zip(free, inputs, strict=True)) | dict(named)
@@ -188,7 +191,7 @@ class Graph(nn.Module):
             wanted_size = sizes.setdefault(wanted, size) if isinstance(wanted, str) else wanted
             fits = fits and wanted_size in (None, size)
         if not fits:
-            known = ", ".join("any" if one is None else str(sizes.get(str(one), one)) for one in declared.shape)
+            known = ", ".join("any" if one is None else shown(str(sizes.get(str(one), one))) for one in declared.shape)
             raise ShapeError(
                 f"{what} has shape {tuple(given.shape)}, expected ({known}). "
                 "Give the model an input of the shape it was exported for."

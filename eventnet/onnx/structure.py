@@ -1,16 +1,16 @@
 """What an ONNX graph is made of: operators that we have, in an order in which each input is made before it is used."""
 
+import difflib
+
 from onnx import FunctionProto, ModelProto, NodeProto, defs, inliner
 
 from eventnet.onnx.operators import operators
-from hwmodel.catalogue import expected_one_of
 from hwmodel.errors import DataError, UnsupportedError
 
 STANDARD = ("", "ai.onnx")
 OLDEST_OPSET = 7
 NEWEST_OPSET: int = defs.onnx_opset_version()
 LARGEST_GRAPH = 1_000_000  # nodes, after functions are written out
-FROM_STANDARD = ("", "ai.onnx", "ai.onnx.preview")  # domains whose functions the standard writes out
 
 Key = tuple[str, str]
 
@@ -39,42 +39,40 @@ def opset_of(model: ModelProto, where: str) -> int:
 
 def name_of(node: NodeProto) -> str:
     """Say which node of a graph this is."""
-    return f"node {node.name!r} ({node.op_type})" if node.name else f"the node {node.op_type} that makes {node.output[0]!r}"
+    operator = shown(node.op_type)
+    if node.name or not node.output:
+        return f"node {node.name!r} ({operator})"
+    return f"the node {operator} that makes {node.output[0]!r}"
+
+
+def shown(name: str) -> str:
+    """Return a name from a file without line breaks and the like."""
+    return repr(name)[1:-1]
 
 
 def written_out(model: ModelProto, where: str) -> ModelProto:
-    """Write out functions: the model's own, and operators that the standard defines by others and that we do not have.
+    """Write out a model's own functions.
 
     Raises
     ------
     DataError
-        If the model's functions call each other in a circle, or would become larger than memory.
+        If they call each other in a circle, or would become larger than memory.
     """
-    if model.functions:
-        _check_functions(model, where)
-        model = inliner.inline_local_functions(model)
+    if not model.functions:
+        return model
+    _check_functions(model, where)
+    return inliner.inline_local_functions(model)
+
+
+def give_defaults(model: ModelProto) -> None:
+    """Add the attributes that nodes leave out to operators defined by others: the checker follows their definitions."""
     versions = {one.domain: one.version for one in model.opset_import}
     for node in model.graph.node:
-        _give_defaults(node, versions)
-    missing = sorted({_key(node) for node in model.graph.node if node.op_type not in operators()})
-    known = [key for key in missing if _has_function(key, versions)]
-    if not known:
-        return model
-    try:
-        return inliner.inline_selected_functions(model, known, inline_schema_functions=True)
-    except RuntimeError:  # it needs the type of every input, optional ones included
-        return model
-
-
-def _give_defaults(node: NodeProto, versions: dict[str, int]) -> None:
-    """Add the attributes that a node leaves out to operators defined by others: their definitions refer to them."""
-    key = _key(node)
-    if not _has_function(key, versions):
-        return
-    given = {one.name for one in node.attribute}
-    for name, attribute in _schema(key, versions).attributes.items():
-        if name not in given and attribute.default_value.type:
-            node.attribute.append(attribute.default_value)
+        key = ("" if node.domain in STANDARD else node.domain, node.op_type)
+        if _has_function(key, versions):
+            given = {one.name for one in node.attribute}
+            attributes = _schema(key, versions).attributes.items()
+            node.attribute.extend(one.default_value for name, one in attributes if name not in given and one.default_value.type)
 
 
 def _schema(key: Key, versions: dict[str, int]) -> defs.OpSchema:
@@ -88,7 +86,7 @@ def _key(node: NodeProto) -> Key:
 
 def _has_function(key: Key, versions: dict[str, int]) -> bool:
     domain, operator = key
-    if domain not in FROM_STANDARD or not defs.has(operator, versions.get(domain, NEWEST_OPSET), domain):
+    if not defs.has(operator, versions.get(domain, NEWEST_OPSET), domain):
         return False
     schema = _schema(key, versions)
     functions = ("has_function", "has_context_dependent_function")  # which the package's own types leave out
@@ -154,20 +152,26 @@ def check_graph(model: ModelProto, where: str) -> None:
 
 
 def _check_operator(node: NodeProto, where: str) -> None:
-    what = f"{where}: {name_of(node)}" if node.output else f"{where}: a node {node.op_type} without outputs"
+    what = f"{where}: {name_of(node)}"
+    if not any(node.output):
+        raise DataError(f"{what} makes nothing, expected an output. Export the model again.")
     if node.domain not in STANDARD:
         raise UnsupportedError(
             f"{what} is of domain {node.domain!r}, expected operators of the ONNX standard. "
             "Export the model without custom operators."
         )
-    if node.op_type != "Constant" and node.op_type not in operators():
-        known = defs.has(node.op_type)
+    if node.op_type == "Constant" or node.op_type in operators():
+        return
+    if defs.has(node.op_type):
         raise UnsupportedError(
-            f"{what} is an operator of the standard that has no function here, expected one that "
-            "has. Add it to eventnet/onnx/operators, or export the model without it."
-            if known
-            else f"{what} is no operator of the standard, {expected_one_of(node.op_type, operators())}"
+            f"{what} is an operator without a function here, expected one that has. Add it to eventnet/onnx/operators, or "
+            "export the model without it."
         )
+    near = difflib.get_close_matches(node.op_type, operators(), n=1)
+    raise UnsupportedError(
+        f"{what} is no operator of the standard, expected one that is. "
+        + (f"Did you mean {near[0]!r}?" if near else "Export the model without it.")
+    )
 
 
 def _refuse_input(node: NodeProto, name: str, later: bool, where: str) -> None:
