@@ -22,8 +22,8 @@ CONSTANT = ("value", "value_float", "value_floats", "value_int", "value_ints")
 
 
 @dataclass(frozen=True)
-class Input:
-    """An input that the file declares: a size is a number, a name for any number, or None."""
+class Value:
+    """An input or output that the file declares: a size is a number, a name for any number, or None."""
 
     name: str
     dtype: torch.dtype
@@ -80,7 +80,7 @@ class Graph(nn.Module):
     ----------
     inputs
         What `forward` takes, in order.
-    output_names
+    outputs
         What it returns: a tensor if it is one, a tuple of tensors otherwise.
     """
 
@@ -93,13 +93,11 @@ class Graph(nn.Module):
         for tensor in graph.initializer:
             self._hold(tensor.name, to_torch(tensor, where, folder), learned=True)
         self.inputs = tuple(
-            Input(one.name, _type(one, where, "input"), _declared(one))
+            Value(one.name, _type(one, where, "input"), _declared(one))
             for one in graph.input
             if one.name not in self._attributes
         )
-        for one in graph.output:
-            _type(one, where, "output")
-        self.output_names = tuple(one.name for one in graph.output)
+        self.outputs = tuple(Value(one.name, _type(one, where, "output"), _declared(one)) for one in graph.output)
         self._order: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = []
         for place, node in enumerate(graph.node):
             self._add(node, place, opset, folder)
@@ -122,7 +120,9 @@ class Graph(nn.Module):
             values |= dict(zip(makes, made if isinstance(made, tuple) else (made,), strict=False)) | {"": None}
             for name in self._last[place]:
                 del values[name]
-        outputs = tuple(values[name] for name in self.output_names)
+        outputs = tuple(values[one.name] for one in self.outputs)
+        for declared, output in zip(self.outputs, outputs, strict=True):
+            self._check_output(declared, output)
         return outputs[0] if len(outputs) == 1 else outputs
 
     def _hold(self, value: str, tensor: Tensor, learned: bool) -> None:
@@ -154,7 +154,7 @@ class Graph(nn.Module):
 
     def _last_uses(self) -> list[list[str]]:
         """List for each node the values that nobody needs after it."""
-        kept = {"", *self.output_names, *self._attributes, *(one.name for one in self.inputs)}
+        kept = {"", *self._attributes, *(one.name for one in (*self.inputs, *self.outputs))}
         last: dict[str, int] = {}
         for place, (_, takes, makes) in enumerate(self._order):
             last |= dict.fromkeys((*makes, *takes), place)
@@ -179,7 +179,19 @@ class Graph(nn.Module):
             self._check_input(one, bound[one.name], sizes)
         return bound
 
-    def _check_input(self, declared: Input, given: object, sizes: dict[str, int]) -> None:
+    def _check_output(self, declared: Value, made: Tensor | None) -> None:
+        shape = declared.shape
+        if made is None or shape is None:
+            return
+        known = zip(made.shape, shape, strict=False)
+        if made.dim() != len(shape) or any(isinstance(wanted, int) and wanted != size for size, wanted in known):
+            wanted = ", ".join("any" if one is None else shown(str(one)) for one in shape)
+            raise ShapeError(
+                f"{self._where}: output {declared.name!r} has shape {tuple(made.shape)}, expected ({wanted}) as the file says. "
+                "Export the model again."
+            )
+
+    def _check_input(self, declared: Value, given: object, sizes: dict[str, int]) -> None:
         what = f"{self._where}: input {declared.name!r}"
         if not isinstance(given, Tensor) or given.dtype != declared.dtype:
             found = f"of type {given.dtype}" if isinstance(given, Tensor) else f"a {type(given).__name__}"

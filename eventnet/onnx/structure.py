@@ -2,7 +2,7 @@
 
 import difflib
 
-from onnx import FunctionProto, ModelProto, NodeProto, defs, inliner
+from onnx import FunctionProto, ModelProto, NodeProto, defs
 
 from eventnet.onnx.operators import operators
 from hwmodel.errors import DataError, UnsupportedError
@@ -10,7 +10,7 @@ from hwmodel.errors import DataError, UnsupportedError
 STANDARD = ("", "ai.onnx")
 OLDEST_OPSET = 7
 NEWEST_OPSET: int = defs.onnx_opset_version()
-LARGEST_GRAPH = 1_000_000  # nodes, after functions are written out
+LARGEST_GRAPH = 100_000  # nodes, after functions are written out
 
 Key = tuple[str, str]
 
@@ -50,50 +50,14 @@ def shown(name: str) -> str:
     return repr(name)[1:-1]
 
 
-def written_out(model: ModelProto, where: str) -> ModelProto:
-    """Write out a model's own functions.
+def check_functions(model: ModelProto, where: str) -> None:
+    """Check that a model's own functions end, and do not stand for more nodes than anyone could wait for.
 
     Raises
     ------
     DataError
-        If they call each other in a circle, or would become larger than memory.
+        If they call each other in a circle, or would become too large.
     """
-    if not model.functions:
-        return model
-    _check_functions(model, where)
-    return inliner.inline_local_functions(model)
-
-
-def give_defaults(model: ModelProto) -> None:
-    """Add the attributes that nodes leave out to operators defined by others: the checker follows their definitions."""
-    versions = {one.domain: one.version for one in model.opset_import}
-    for node in model.graph.node:
-        key = ("" if node.domain in STANDARD else node.domain, node.op_type)
-        if _has_function(key, versions):
-            given = {one.name for one in node.attribute}
-            attributes = _schema(key, versions).attributes.items()
-            node.attribute.extend(one.default_value for name, one in attributes if name not in given and one.default_value.type)
-
-
-def _schema(key: Key, versions: dict[str, int]) -> defs.OpSchema:
-    domain, operator = key
-    return defs.get_schema(operator, versions.get(domain, NEWEST_OPSET), domain)
-
-
-def _key(node: NodeProto) -> Key:
-    return ("" if node.domain in STANDARD else node.domain, node.op_type)
-
-
-def _has_function(key: Key, versions: dict[str, int]) -> bool:
-    domain, operator = key
-    if not defs.has(operator, versions.get(domain, NEWEST_OPSET), domain):
-        return False
-    schema = _schema(key, versions)
-    functions = ("has_function", "has_context_dependent_function")  # which the package's own types leave out
-    return any(getattr(schema, one) for one in functions)
-
-
-def _check_functions(model: ModelProto, where: str) -> None:
     functions = {(one.domain, one.name): one for one in model.functions}
     sizes: dict[Key, int] = {}
     total = sum(_written_size((node.domain, node.op_type), functions, sizes, (), where) for node in model.graph.node)
