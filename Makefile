@@ -3,13 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test fuzz lint bench clean
+.PHONY: setup demo test test-onnx onnx fuzz lint bench clean
 
 setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[data,dev]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[data,onnx,dev]"
 	touch $(READY)
 
 demo: $(READY)
@@ -21,6 +21,14 @@ lint: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+# What `make test` runs of ONNX files, by itself.
+test-onnx: $(READY)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/onnx
+
+# Which of the ONNX backend node tests apply and pass: writes tests/onnx/node_tests.md.
+onnx: $(READY)
+	$(BIN)/python tests/onnx/report.py
 
 # More random networks than `make test` runs, from a new seed.
 fuzz: $(READY)

@@ -65,7 +65,8 @@ class Graph(nn.Module):
     """A model from an ONNX file.
 
     Every node but constants is a child module of the node's name, or of its operator and place if it has none, with dots and
-    repeated names replaced. Initializers of floating-point type are parameters, others and constants are buffers.
+    repeated names replaced. Initializers of floating-point type are parameters; others, constants and the running statistics of
+    batch normalisation are buffers.
 
     Parameters
     ----------
@@ -90,8 +91,9 @@ class Graph(nn.Module):
         self._attributes: dict[str, str] = {}  # value -> the parameter or buffer that holds it
         where, graph = f"eventnet.load: {name}", model.graph
         opset = opset_of(model, where)
+        statistics = {name for node in graph.node if node.op_type == "BatchNormalization" for name in node.input[3:5]}
         for tensor in graph.initializer:
-            self._hold(tensor.name, to_torch(tensor, where, folder), learned=True)
+            self._hold(tensor.name, to_torch(tensor, where, folder), learned=tensor.name not in statistics)
         self.inputs = tuple(
             Value(one.name, _type(one, where, "input"), _declared(one))
             for one in graph.input
