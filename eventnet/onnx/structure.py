@@ -1,6 +1,7 @@
 """What an ONNX graph is made of: operators that we have, in an order in which each input is made before it is used."""
 
 import difflib
+from collections.abc import Iterable
 
 from onnx import FunctionProto, ModelProto, NodeProto, defs
 
@@ -11,8 +12,9 @@ STANDARD = ("", "ai.onnx")
 OLDEST_OPSET = 7
 NEWEST_OPSET: int = defs.onnx_opset_version()
 LARGEST_GRAPH = 100_000  # nodes, after functions are written out
+DEEPEST_CALL = 100
 
-Key = tuple[str, str]
+Key = tuple[str, str, str]
 
 
 def opset_of(model: ModelProto, where: str) -> int:
@@ -58,9 +60,9 @@ def check_functions(model: ModelProto, where: str) -> None:
     DataError
         If they call each other in a circle, or would become too large.
     """
-    functions = {(one.domain, one.name): one for one in model.functions}
+    functions = {(one.domain, one.name, one.overload): one for one in model.functions}
     sizes: dict[Key, int] = {}
-    total = sum(_written_size((node.domain, node.op_type), functions, sizes, (), where) for node in model.graph.node)
+    total = _written_size(model.graph.node, functions, sizes, (), where) if functions else 0
     if total > LARGEST_GRAPH:
         raise DataError(
             f"{where}: its functions stand for {total} nodes, expected at most {LARGEST_GRAPH}. Do not trust this file."
@@ -68,19 +70,25 @@ def check_functions(model: ModelProto, where: str) -> None:
 
 
 def _written_size(
-    key: Key, functions: dict[Key, FunctionProto], sizes: dict[Key, int], within: tuple[Key, ...], where: str
+    nodes: Iterable[NodeProto], functions: dict[Key, FunctionProto], sizes: dict[Key, int], within: tuple[Key, ...], where: str
 ) -> int:
-    """Return how many nodes a call becomes."""
-    if key not in functions:
-        return 1
-    if key in within:
-        raise DataError(f"{where}: function {key[1]!r} calls itself, expected functions that end. Do not trust this file.")
-    if key not in sizes:
-        inner = (*within, key)
-        sizes[key] = sum(
-            _written_size((node.domain, node.op_type), functions, sizes, inner, where) for node in functions[key].node
-        )
-    return sizes[key]
+    """Return how many nodes these become."""
+    total = 0
+    for node in nodes:
+        key = (node.domain, node.op_type, node.overload)
+        if any(one.HasField("g") or one.graphs for one in node.attribute):
+            raise UnsupportedError(
+                f"{where}: {name_of(node)} holds a graph, expected plain operators. Export the model without control flow."
+            )
+        if key in within or len(within) > DEEPEST_CALL:
+            raise DataError(
+                f"{where}: function {node.op_type!r} calls itself or too many others, expected functions that end. "
+                "Do not trust this file."
+            )
+        if key in functions and key not in sizes:
+            sizes[key] = _written_size(functions[key].node, functions, sizes, (*within, key), where)
+        total += sizes.get(key, 1)
+    return total
 
 
 def check_graph(model: ModelProto, where: str) -> None:

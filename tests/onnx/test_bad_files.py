@@ -319,7 +319,32 @@ def calling(count, end):
 
 def test_functions_that_call_themselves(tmp_path):
     write(calling(2, ("F0", "own")), tmp_path)
-    refused(tmp_path, DataError, "function 'F0' calls itself, expected functions that end. Do not trust this file.")
+    refused(
+        tmp_path,
+        DataError,
+        "function 'F0' calls itself or too many others, expected functions that end. Do not trust this file.",
+    )
+
+
+def test_functions_in_a_chain_without_end(tmp_path):
+    write(calling(2000, ("Relu", "")), tmp_path)
+    refused(
+        tmp_path,
+        DataError,
+        "function 'F101' calls itself or too many others, expected functions that end. Do not trust this file.",
+    )
+
+
+def test_functions_with_control_flow(tmp_path):
+    made = calling(1, ("Relu", ""))
+    branch = helper.make_graph([], "branch", [], [value("q")])
+    made.functions[0].node.append(helper.make_node("If", ["a"], ["d"], then_branch=branch, else_branch=branch))
+    write(made, tmp_path)
+    refused(
+        tmp_path,
+        UnsupportedError,
+        "the node If that makes 'd' holds a graph, expected plain operators. Export the model without control flow.",
+    )
 
 
 def test_functions_that_would_fill_the_memory(tmp_path):
