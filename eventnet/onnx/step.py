@@ -9,6 +9,7 @@ import torch
 from hwmodel.errors import UnsupportedError
 
 Function = Callable[..., Any]
+LARGEST_TENSOR = 2**31
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,17 @@ class Step:
     def get(self, name: str, default: Any = None) -> Any:
         """Return an attribute, or its default."""
         return self.attributes.get(name, default)
+
+    def check_elements(self, count: int) -> None:
+        """Refuse to make a tensor larger than any model needs: its size is only a number in the file, or an input.
+
+        Raises
+        ------
+        UnsupportedError
+            If it would have more than 2^31 elements.
+        """
+        if count > LARGEST_TENSOR:
+            raise self.unsupported(f"a tensor of {count} elements is to be made", f"at most {LARGEST_TENSOR}")
 
     def unsupported(self, found: str, expected: str) -> UnsupportedError:
         """Make the error for something that this operator cannot do here."""

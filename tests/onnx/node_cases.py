@@ -93,6 +93,8 @@ def _obstacle(test: TestCase) -> str:
     """Say what in a file keeps it from being a PyTorch module."""
     model = test.model
     operators = {node.op_type for node in model.graph.node}
+    if any(node.domain not in ("", "ai.onnx") for node in model.graph.node):
+        return "preview of a future standard"
     if any(one.domain == "" and one.version < 7 for one in model.opset_import):
         return "opset before 7, where broadcasting was another"
     if found := sorted(operators.intersection(CONTROL_FLOW)):
