@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwmodel.errors import ParameterError
+from hwmodel.kernels import Tiles
 
 Array = NDArray[Any]
 
@@ -50,7 +51,7 @@ class Activations:
     @cached_property
     def events(self) -> int:
         """Count the nonzero elements, each once."""
-        return int(np.count_nonzero(self.nonzero))
+        return int(np.count_nonzero(self.nonzero.view(np.bool_)))
 
     @cached_property
     def integers(self) -> NDArray[np.int8]:
@@ -89,3 +90,24 @@ class Weights:
         if self.values is not None:
             return small_integers(self.values != 0)
         return small_integers(np.ones(self.shape, dtype=np.bool_))
+
+    def tiles(self, kind: Any, cut: bool) -> Tiles:
+        """Return the values, in a type, as the kernels read them; tiles of the values' own type are made once and kept."""
+        assert self.values is not None
+        if cut and kind == self.values.dtype:
+            return self._tiles
+        values = self.values.astype(kind, copy=False)
+        return Tiles.cut(values) if cut else Tiles.uncut(values)
+
+    def integer_tiles(self, cut: bool) -> Tiles:
+        """Return the small integers as the kernels read them; tiles are made once and kept."""
+        return self._integer_tiles if cut else Tiles.uncut(self.integers)
+
+    @cached_property
+    def _tiles(self) -> Tiles:
+        assert self.values is not None
+        return Tiles.cut(self.values)
+
+    @cached_property
+    def _integer_tiles(self) -> Tiles:
+        return Tiles.cut(self.integers)

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwmodel.compiled import compiled
+from hwmodel.kernels import Tiles, accumulate, channels_per_block, compress, worth_cutting
 from hwmodel.operands import Array
 from hwmodel.plan import Block, Events
 from hwmodel.task import Task
-from hwmodel.walk import interleaved
-from hwmodel.windows import lane_events, window_ranges
 
 _Sums = tuple[Array, Array, Array]  # flat activations, weights, and where their products are added
 
@@ -104,16 +103,27 @@ class Products:
 
 
 def multiply_all(task: Task, integers: bool = False) -> Products:
-    """Add all products of a task up, window after window, without any machine."""
-    products = Products(task, Products.possible(task), integers)
-    walk = interleaved(task, lanes=1, packed=True)
-    for group in range(task.groups):
-        for first, stop in window_ranges(task):
-            events = lane_events(task, walk, group, first, stop)
-            add = products.adder(events)
-            for job in range(events.output_block.size):
-                add(job)
+    """Add all products of a task up without any machine, with the fast kernels.
+
+    Cost: see `hwmodel.kernels`. The weights are laid out for them at their first use, and kept so with the weights.
+    """
+    products = Products(task, values=False)
+    activations, cut = task.activations, worth_cutting(task.windows, task.filters)
+    if integers:
+        products.integer_blocks, products.added = _add_up(task, activations.integers, task.weights.integer_tiles(cut))
+    if Products.possible(task):
+        assert activations.values is not None
+        assert task.weights.values is not None
+        kind = np.result_type(activations.values, task.weights.values)
+        values = activations.values.astype(kind, copy=False)
+        products.blocks, products.added = _add_up(task, values, task.weights.tiles(kind, cut))
     return products
+
+
+def _add_up(task: Task, activations: Array, tiles: Tiles) -> tuple[Array, NDArray[np.int64]]:
+    density = task.activations.events / max(1, activations.size)
+    block = channels_per_block(task.reach, tiles, task.group_channels, density)
+    return accumulate(compress(activations, task.activations.nonzero, task.groups, block), tiles, task.reach)
 
 
 @compiled

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hwmodel.errors import ShapeError
 from hwmodel.geometry import Pair, all_taps, check_integer, convolution_taps, per_dimension, transposed_targets, whole
 from hwmodel.given import Operand, activations_of, shape_of, weights_of
+from hwmodel.kernels import Reach
 from hwmodel.layout import PADDING, ConvolutionLayout, Layout, MatmulLayout, Taps, TransposedLayout, WeightGradientLayout
 from hwmodel.operands import Activations, Weights
 
@@ -344,6 +345,11 @@ class Task:
         """Give the number of kernel positions in each of frames, depth, height and width."""
         frames, depth, height, width = (table.shape[1] for table in self.taps)
         return frames, depth, height, width
+
+    @cached_property
+    def reach(self) -> Reach:
+        """Say which events each window reads."""
+        return Reach.of(self.taps, self.activations.nonzero.shape)
 
     @property
     def windows(self) -> int:

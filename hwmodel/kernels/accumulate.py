@@ -1,0 +1,170 @@
+"""From events to sums: each event of each window meets the weights of its filters, and nothing else is multiplied."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwmodel.compiled import compiled
+from hwmodel.kernels.compress import Events
+from hwmodel.kernels.reach import Reach
+from hwmodel.kernels.tiles import Tiles, aligned_zeros
+from hwmodel.kernels.vectors import add_run
+
+Array = NDArray[Any]
+
+FIRST_CACHE_BYTES = 24 << 10  # of 32 KiB; the rest is for events and sums on their way
+SECOND_CACHE_BYTES = 400 << 10  # of 1 MiB or more, for the sums that a block of channels is added to
+LONG_RUN = 20  # events: what a run costs beside its events is less than these do
+LINE_CHANNELS = 16  # blocks of so many channels, in tiles of any width, use all sets of the first cache alike
+LARGEST_INT16 = np.iinfo(np.int16).max
+
+
+def channels_per_block(reach: Reach, tiles: Tiles, channels: int, density: float) -> int:
+    """Choose how many channels to compress together.
+
+    As many as have weights that fit the first cache, for one row of the kernel and one tile of filters; more where events are
+    so few that runs would be short: then weights from the second cache cost less than beginning so many runs.
+    """
+    if not tiles.vectors:
+        return max(1, channels)
+    fitting = FIRST_CACHE_BYTES / (reach.kernel_columns * tiles.width * tiles.values.itemsize)
+    long = LONG_RUN / max(1e-9, density * reach.columns_per_run)
+    lines = max(1, round(max(fitting, long) / LINE_CHANNELS))
+    return max(1, min(channels, lines * LINE_CHANNELS))
+
+
+def accumulate(events: Events, tiles: Tiles, reach: Reach) -> tuple[Array, NDArray[np.int64]]:
+    """Add the products of all windows up.
+
+    Parameters
+    ----------
+    events
+        What `compress` made of the activations.
+    tiles
+        The weights, of the activations' type.
+    reach
+        Which events each window reads.
+
+    Returns
+    -------
+    sums
+        (groups * windows, filters): in the type of the weights, int32 for int8.
+    added
+        int64 (groups * windows,): how many products each row of sums received, counted when they are added.
+
+    Cost: a multiply-add for each event of each window and vector of filters, and for each run of events, tile and vector of
+    filters a sum read and written.
+    """
+    groups, count, _, width = tiles.values.shape
+    windows = len(reach.rows) * reach.window_columns
+    kind = np.int32 if tiles.values.dtype == np.int8 else tiles.values.dtype
+    sums = aligned_zeros((groups * windows, count * width), kind)
+    added = np.zeros(groups * windows, dtype=np.int64)
+    longest = max(1, events.values.size)
+    if tiles.vectors and kind == np.int32:  # added up in 16 bits, run by run
+        largest = max(int(events.values.max(initial=0)), -int(events.values.min(initial=0))) * tiles.largest
+        longest = LARGEST_INT16 // max(1, largest)
+    row_bytes = max(1, reach.window_columns * width * sums.itemsize)
+    _accumulate(
+        events.values,
+        events.operands,
+        events.pointers,
+        events.channels,
+        tiles.values,
+        tiles.vectors,
+        tiles.filters,
+        reach.rows,
+        reach.pointers,
+        reach.first,
+        reach.stop,
+        reach.shift,
+        reach.kernel_columns,
+        max(1, SECOND_CACHE_BYTES // row_bytes),
+        longest,
+        sums,
+        added,
+    )
+    return sums[:, : tiles.filters], added
+
+
+@compiled
+def _accumulate(
+    values: Array,
+    operands: Array,
+    pointers: NDArray[np.int64],
+    channels: int,
+    weights: Array,
+    vectors: int,
+    filters: int,
+    rows: NDArray[np.int64],
+    run_pointers: NDArray[np.int64],
+    run_first: NDArray[np.int64],
+    run_stop: NDArray[np.int64],
+    run_shift: NDArray[np.int64],
+    kernel_columns: int,
+    rows_at_once: int,
+    longest: int,
+    sums: Array,
+    added: NDArray[np.int64],
+) -> None:
+    groups, tiles, window_operands, width = weights.shape
+    window_rows, kernel_rows = rows.shape
+    columns = run_pointers.size - 1
+    blocks = pointers.shape[1] // max(1, groups)
+    flat_weights, flat_sums, ends = weights.reshape(-1), sums.reshape(-1), pointers.reshape(-1)
+    for group in range(groups):
+        for first_row in range(0, window_rows, rows_at_once):
+            stop_row = min(window_rows, first_row + rows_at_once)
+            for tile in range(tiles):
+                live = min(width, filters - tile * width)
+                for block in range(blocks):
+                    for kernel_row in range(kernel_rows):
+                        kernel_origin = (group * tiles + tile) * window_operands + kernel_row * kernel_columns * channels
+                        for window_row in range(first_row, stop_row):
+                            row = rows[window_row, kernel_row]
+                            if row < 0:
+                                continue
+                            line = (row * pointers.shape[1] + group * blocks + block) * pointers.shape[2]
+                            for column in range(columns):
+                                window = (group * window_rows + window_row) * columns + column
+                                for run in range(run_pointers[column], run_pointers[column + 1]):
+                                    begin, end = ends[line + run_first[run]], ends[line + run_stop[run]]
+                                    origin = (kernel_origin + run_shift[run] * channels) * width
+                                    target = (window * tiles + tile) * width
+                                    while begin < end:
+                                        stop = min(end, begin + longest)
+                                        if vectors == 8:
+                                            add_run(flat_sums, target, values, operands, begin, stop, flat_weights, origin, 8)
+                                        elif vectors == 6:
+                                            add_run(flat_sums, target, values, operands, begin, stop, flat_weights, origin, 6)
+                                        elif vectors == 4:
+                                            add_run(flat_sums, target, values, operands, begin, stop, flat_weights, origin, 4)
+                                        elif vectors == 2:
+                                            add_run(flat_sums, target, values, operands, begin, stop, flat_weights, origin, 2)
+                                        else:
+                                            _add_run(sums[window], values, operands, begin, stop, flat_weights, origin)
+                                        added[window] += (stop - begin) * live
+                                        begin = stop
+
+
+@compiled
+def _add_run(
+    sums: Array, values: Array, operands: Array, begin: int, end: int, weights: Array, origin: int
+) -> None:
+    """Add a run of events to all filters, four at a time so that a sum is read and written once for each four."""
+    width = sums.size
+    event = begin
+    while event + 4 <= end:
+        one, two, three, four = values[event], values[event + 1], values[event + 2], values[event + 3]
+        first = weights[origin + operands[event] * width :][:width]
+        second = weights[origin + operands[event + 1] * width :][:width]
+        third = weights[origin + operands[event + 2] * width :][:width]
+        fourth = weights[origin + operands[event + 3] * width :][:width]
+        for place in range(width):
+            sums[place] += (one * first[place] + two * second[place]) + (three * third[place] + four * fourth[place])
+        event += 4
+    for last in range(event, end):
+        row = weights[origin + operands[last] * width :][:width]
+        for place in range(width):
+            sums[place] += values[last] * row[place]

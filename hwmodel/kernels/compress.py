@@ -1,0 +1,101 @@
+"""From a feature map to its events: what is nonzero, row by row and block of channels by block of channels."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwmodel.compiled import compiled
+from hwmodel.kernels.vectors import COMPRESSED_LANES, compress_lanes
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Events:
+    """The events of a feature map.
+
+    Within a row and a block of channels they are in the order of columns, and of channels within a column, so that the events
+    of neighbouring columns are one run.
+
+    Attributes
+    ----------
+    values
+        (events,): in the type of the activations; int8 travels as int32.
+    operands
+        int32 or int64 (events,): ``column * channels of a group + channel``.
+    pointers
+        int64 (rows, groups * blocks, columns + 1): the events of column x of a row and block are those from ``pointers[..., x]``
+        up to ``pointers[..., x + 1]``.
+    channels
+        How many channels a group has.
+    """
+
+    values: Array
+    operands: Array
+    pointers: NDArray[np.int64]
+    channels: int
+
+
+def compress(values: Array, nonzero: NDArray[np.uint8], groups: int, block: int) -> Events:
+    """Compress a feature map.
+
+    Parameters
+    ----------
+    values
+        (frames, depth, height, width, channels), float32, float64, int64 or int8.
+    nonzero
+        uint8 of the same shape: which of them are events.
+    groups
+        Into how many groups the channels are divided.
+    block
+        How many channels a block has; the last one of each group may be smaller.
+
+    Cost: a look at each activation, 16 at a time where a block has as many.
+    """
+    *outer, columns, channels = nonzero.shape
+    rows, channels = int(np.prod(outer)), channels // max(1, groups)
+    blocks = -(-channels // block)
+    small = columns * channels < np.iinfo(np.int32).max
+    found = np.empty(nonzero.size, dtype=np.int32 if values.dtype == np.int8 else values.dtype)
+    operands = np.empty(nonzero.size, dtype=np.int32 if small else np.int64)
+    pointers = np.zeros((rows, groups * blocks, columns + 1), dtype=np.int64)
+    flat = values.reshape(-1), nonzero.reshape(-1)
+    events = _compress(*flat, groups, channels, block, found, operands, pointers)
+    return Events(found[:events], operands[:events], pointers, channels)
+
+
+@compiled
+def _compress(
+    given: Array,
+    nonzero: NDArray[np.uint8],
+    groups: int,
+    channels: int,
+    block: int,
+    values: Array,
+    operands: Array,
+    pointers: NDArray[np.int64],
+) -> int:
+    rows, blocks, columns = pointers.shape[0], pointers.shape[1] // max(1, groups), pointers.shape[2] - 1
+    end = 0
+    for row in range(rows):
+        for group in range(groups):
+            for number in range(blocks):
+                pointers[row, group * blocks + number, 0] = end
+                for column in range(columns):
+                    channel = number * block
+                    stop = min(channel + block, channels)
+                    here = ((row * columns + column) * groups + group) * channels
+                    operand = column * channels
+                    while channel + COMPRESSED_LANES <= stop:
+                        end += compress_lanes(values, operands, end, given, nonzero, here + channel, operand + channel)
+                        channel += COMPRESSED_LANES
+                    while channel < stop:
+                        if nonzero[here + channel]:
+                            values[end] = given[here + channel]
+                            operands[end] = operand + channel
+                            end += 1
+                        channel += 1
+                    pointers[row, group * blocks + number, column + 1] = end
+    return end
