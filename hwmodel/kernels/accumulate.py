@@ -149,9 +149,7 @@ def _accumulate(
 
 
 @compiled
-def _add_run(
-    sums: Array, values: Array, operands: Array, begin: int, end: int, weights: Array, origin: int
-) -> None:
+def _add_run(sums: Array, values: Array, operands: Array, begin: int, end: int, weights: Array, origin: int) -> None:
     """Add a run of events to all filters, four at a time so that a sum is read and written once for each four."""
     width = sums.size
     event = begin

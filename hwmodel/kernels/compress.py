@@ -11,6 +11,8 @@ from hwmodel.kernels.vectors import COMPRESSED_LANES, compress_lanes
 
 Array = NDArray[Any]
 
+LARGEST_OPERAND = np.iinfo(np.int32).max
+
 
 @dataclass(frozen=True, eq=False)
 class Events:
@@ -26,8 +28,8 @@ class Events:
     operands
         int32 or int64 (events,): ``column * channels of a group + channel``.
     pointers
-        int64 (rows, groups * blocks, columns + 1): the events of column x of a row and block are those from ``pointers[..., x]``
-        up to ``pointers[..., x + 1]``.
+        int64 (rows, groups * blocks, columns + 1): column x of a row and block has the events from
+        ``pointers[..., x]`` up to ``pointers[..., x + 1]``.
     channels
         How many channels a group has.
     """
@@ -57,9 +59,9 @@ def compress(values: Array, nonzero: NDArray[np.uint8], groups: int, block: int)
     *outer, columns, channels = nonzero.shape
     rows, channels = int(np.prod(outer)), channels // max(1, groups)
     blocks = -(-channels // block)
-    small = columns * channels < np.iinfo(np.int32).max
+    narrow = columns * channels <= LARGEST_OPERAND
     found = np.empty(nonzero.size, dtype=np.int32 if values.dtype == np.int8 else values.dtype)
-    operands = np.empty(nonzero.size, dtype=np.int32 if small else np.int64)
+    operands = np.empty(nonzero.size, dtype=np.int32 if narrow else np.int64)
     pointers = np.zeros((rows, groups * blocks, columns + 1), dtype=np.int64)
     flat = values.reshape(-1), nonzero.reshape(-1)
     events = _compress(*flat, groups, channels, block, found, operands, pointers)

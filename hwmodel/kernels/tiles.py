@@ -86,4 +86,5 @@ def aligned_zeros(shape: tuple[int, ...], dtype: Any) -> Array:
     size = math.prod(shape) * np.dtype(dtype).itemsize
     memory = np.zeros(size + VECTOR_BYTES, dtype=np.uint8)
     start = -memory.ctypes.data % VECTOR_BYTES
-    return memory[start : start + size].view(dtype).reshape(shape)
+    zeros: Array = memory[start : start + size].view(dtype).reshape(shape)
+    return zeros

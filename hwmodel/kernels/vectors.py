@@ -5,7 +5,8 @@ multiplication, and compresses one number at a time. So these two are written in
 a processor with shorter ones LLVM splits them. Everything around them is plain numba.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 from llvmlite import ir
 from numba import types
@@ -19,9 +20,23 @@ _INDEX, _INT32, _INT16, _INT8 = (ir.IntType(bits) for bits in (64, 32, 16, 8))
 _FLOAT_BITS = {ir.FloatType(): 32, ir.DoubleType(): 64}
 
 
-@intrinsic(prefer_literal=True)
+def _intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function of types, which returns a signature and a generator of instructions, one that compiled code may call."""
+    return cast("Callable[..., Any]", intrinsic(prefer_literal=True)(function))
+
+
+@_intrinsic
 def add_run(
-    typing: Any, sums: Any, target: Any, values: Any, operands: Any, begin: Any, end: Any, weights: Any, origin: Any, vectors: Any
+    typing: Any,
+    sums: Any,
+    target: Any,
+    values: Any,
+    operands: Any,
+    begin: Any,
+    end: Any,
+    weights: Any,
+    origin: Any,
+    vectors: Any,
 ) -> Any:
     """Add ``values[i] * weights[origin + operands[i] * width:][:width]`` to ``sums[target:][:width]``, i from begin to end.
 
@@ -49,8 +64,10 @@ def add_run(
     return types.void(sums, index, values, operands, index, index, weights, index, vectors), generate
 
 
-@intrinsic(prefer_literal=True)
-def compress_lanes(typing: Any, values: Any, operands: Any, end: Any, given: Any, nonzero: Any, first: Any, operand: Any) -> Any:
+@_intrinsic
+def compress_lanes(
+    typing: Any, values: Any, operands: Any, end: Any, given: Any, nonzero: Any, first: Any, operand: Any
+) -> Any:
     """Append those of 16 numbers that are marked to the events; return how many.
 
     Parameters
@@ -171,7 +188,7 @@ def _resized(builder: Any, value: Any, kind: Any) -> Any:
 
 
 def _declared(builder: Any, name: str, function: Any) -> Any:
-    return cgutils.get_or_insert_function(builder.module, function, name)
+    return cgutils.get_or_insert_function(builder.module, function, name)  # type: ignore[no-untyped-call]
 
 
 def _suffix(vector: Any) -> str:
