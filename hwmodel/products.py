@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwmodel.compiled import compiled
-from hwmodel.kernels import Tiles, accumulate, channels_per_block, compress, worth_cutting
+from hwmodel.kernels import Tiles, multiply, worth_cutting
 from hwmodel.operands import Array
 from hwmodel.plan import Block, Events
 from hwmodel.task import Task
@@ -121,9 +121,7 @@ def multiply_all(task: Task, integers: bool = False) -> Products:
 
 
 def _add_up(task: Task, activations: Array, tiles: Tiles) -> tuple[Array, NDArray[np.int64]]:
-    density = task.activations.events / max(1, activations.size)
-    block = channels_per_block(task.reach, tiles, task.group_channels, density)
-    return accumulate(compress(activations, task.activations.nonzero, task.groups, block), tiles, task.reach)
+    return multiply(activations, task.activations.nonzero, task.groups, tiles, task.reach)
 
 
 @compiled

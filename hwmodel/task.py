@@ -387,15 +387,17 @@ class Task:
     def uses_per_operand(self) -> NDArray[np.int64]:
         """Count, for each operand of a window, the windows in which it is nonzero: (groups, operands).
 
-        Cost: one pass over the mask for each kernel position.
+        Counted one dimension after the other. Cost: a product of the mask with a matrix for each dimension; the numbers are
+        whole and far below 2^53, where float64 would round.
         """
-        nonzero = self.activations.nonzero
-        uses = np.zeros((*self.kernel_shape, nonzero.shape[-1]), dtype=np.int64)
-        for position in np.ndindex(*self.kernel_shape):
-            index = [table[:, tap] for table, tap in zip(self.taps, position, strict=True)]
-            seen = nonzero[np.ix_(*(one[one != PADDING] for one in index))]
-            uses[position] = np.count_nonzero(seen, axis=(0, 1, 2, 3))
-        per_group = uses.reshape(math.prod(self.kernel_shape), self.groups, self.group_channels).transpose(1, 0, 2)
+        uses = self.activations.nonzero.astype(np.float64)
+        for table in self.taps:
+            reads = np.zeros((table.shape[1], uses.shape[0]))  # how often each kernel position reads each position
+            positions, taps = np.nonzero(table != PADDING)
+            np.add.at(reads, (taps, table[positions, taps]), 1)
+            uses = np.moveaxis(np.tensordot(reads, uses, axes=1), 0, -1)  # the channels come to the front
+        counts = np.moveaxis(uses, 0, -1).astype(np.int64)
+        per_group = counts.reshape(math.prod(self.kernel_shape), self.groups, self.group_channels).transpose(1, 0, 2)
         return np.ascontiguousarray(per_group).reshape(self.groups, self.operands)
 
     @cached_property

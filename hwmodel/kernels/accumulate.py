@@ -13,25 +13,8 @@ from hwmodel.kernels.vectors import add_run
 
 Array = NDArray[Any]
 
-FIRST_CACHE_BYTES = 24 << 10  # of 32 KiB; the rest is for events and sums on their way
 SECOND_CACHE_BYTES = 400 << 10  # of 1 MiB or more, for the sums that a block of channels is added to
-LONG_RUN = 20  # events: what a run costs beside its events is less than these do
-LINE_CHANNELS = 16  # blocks of so many channels, in tiles of any width, use all sets of the first cache alike
 LARGEST_INT16 = np.iinfo(np.int16).max
-
-
-def channels_per_block(reach: Reach, tiles: Tiles, channels: int, density: float) -> int:
-    """Choose how many channels to compress together.
-
-    As many as have weights that fit the first cache, for one row of the kernel and one tile of filters; more where events are
-    so few that runs would be short: then weights from the second cache cost less than beginning so many runs.
-    """
-    if not tiles.vectors:
-        return max(1, channels)
-    fitting = FIRST_CACHE_BYTES / (reach.kernel_columns * tiles.width * tiles.values.itemsize)
-    long = LONG_RUN / max(1e-9, density * reach.columns_per_run)
-    lines = max(1, round(max(fitting, long) / LINE_CHANNELS))
-    return max(1, min(channels, lines * LINE_CHANNELS))
 
 
 def accumulate(events: Events, tiles: Tiles, reach: Reach) -> tuple[Array, NDArray[np.int64]]:
@@ -59,7 +42,8 @@ def accumulate(events: Events, tiles: Tiles, reach: Reach) -> tuple[Array, NDArr
     groups, count, _, width = tiles.values.shape
     windows = len(reach.rows) * reach.window_columns
     kind = np.int32 if tiles.values.dtype == np.int8 else tiles.values.dtype
-    sums = aligned_zeros((groups * windows, count * width), kind)
+    zeros = aligned_zeros if tiles.vectors else np.zeros
+    sums: Array = zeros((groups * windows, count * width), kind)
     added = np.zeros(groups * windows, dtype=np.int64)
     longest = max(1, events.values.size)
     if tiles.vectors and kind == np.int32:  # added up in 16 bits, run by run

@@ -1,5 +1,6 @@
 """From a feature map to its events: what is nonzero, row by row and block of channels by block of channels."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +58,7 @@ def compress(values: Array, nonzero: NDArray[np.uint8], groups: int, block: int)
     Cost: a look at each activation, 16 at a time where a block has as many.
     """
     *outer, columns, channels = nonzero.shape
-    rows, channels = int(np.prod(outer)), channels // max(1, groups)
+    rows, channels = math.prod(outer), channels // max(1, groups)
     blocks = -(-channels // block)
     narrow = columns * channels <= LARGEST_OPERAND
     found = np.empty(nonzero.size, dtype=np.int32 if values.dtype == np.int8 else values.dtype)

@@ -46,6 +46,8 @@ class Reach:
         """
         rows = np.zeros((1, 1), dtype=np.int64)
         for table, size in zip(taps[:3], sizes, strict=False):
+            if table.shape == (1, 1) and size == 1 and table[0, 0] != OUTSIDE:
+                continue  # a dimension that the operator lacks
             spread = rows[:, None, :, None] * size + table[None, :, None, :]
             outside = (rows[:, None, :, None] == OUTSIDE) | (table[None, :, None, :] == OUTSIDE)
             rows = np.where(outside, OUTSIDE, spread).reshape(len(rows) * len(table), rows.shape[1] * table.shape[1])

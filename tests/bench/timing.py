@@ -5,15 +5,17 @@ from statistics import median
 from time import perf_counter
 
 
-def seconds(function: Callable[[], object]) -> float:
-    start = perf_counter()
+def seconds(function: Callable[[], object], clock: Callable[[], float] = perf_counter) -> float:
+    start = clock()
     function()
-    return perf_counter() - start
+    return clock() - start
 
 
-def pairs(first: Callable[[], object], second: Callable[[], object], repeats: int) -> list[tuple[float, float]]:
+def pairs(
+    first: Callable[[], object], second: Callable[[], object], repeats: int, clock: Callable[[], float] = perf_counter
+) -> list[tuple[float, float]]:
     first(), second()  # compile and warm up
-    return [(seconds(first), seconds(second)) for _ in range(repeats)]
+    return [(seconds(first, clock), seconds(second, clock)) for _ in range(repeats)]
 
 
 def median_ratio(measured: list[tuple[float, float]]) -> float:

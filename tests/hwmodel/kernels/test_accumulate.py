@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwmodel import Task
-from hwmodel.kernels import Events, Tiles, accumulate, channels_per_block, compress
+from hwmodel.kernels import Events, Tiles, accumulate, compress
 from hwmodel.kernels.tiles import VECTORS
 
 KINDS = ["float32", "float64", "int64", "int8"]
@@ -155,14 +155,3 @@ def test_a_product_of_nothing_is_zeros(rows, length, columns, cut):
     sums, added = sums_of(task, "float32", cut, block=16)
     assert sums.tolist() == np.zeros((rows, columns)).tolist()
     assert added.tolist() == [length * columns] * rows
-
-
-def test_blocks_fit_the_first_cache_where_events_are_many_and_grow_where_they_are_few():
-    reach = Task.convolution((256, 28, 28), (256, 256, 3, 3), padding=1).reach
-    tiles = Tiles.cut(np.ones((1, 9 * 256, 256), dtype=np.float32))
-    many, few, hardly = (channels_per_block(reach, tiles, 256, density) for density in (1, 0.1, 0.0))
-    assert many * 3 * tiles.width * 4 <= 32 << 10
-    assert many < few < hardly == 256
-    assert channels_per_block(reach, tiles, 5, 1) == 5
-    assert channels_per_block(reach, Tiles.uncut(np.ones((1, 9, 256))), 256, 1) == 256
-    assert channels_per_block(reach, tiles, 0, 0) == 1
