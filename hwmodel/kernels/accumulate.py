@@ -41,12 +41,12 @@ def accumulate(events: Events, tiles: Tiles, reach: Reach) -> tuple[Array, NDArr
     """
     groups, count, _, width = tiles.values.shape
     windows = len(reach.rows) * reach.window_columns
-    kind = np.int32 if tiles.values.dtype == np.int8 else tiles.values.dtype
+    small = tiles.values.itemsize == 1
     zeros = aligned_zeros if tiles.vectors else np.zeros
-    sums: Array = zeros((groups * windows, count * width), kind)
+    sums: Array = zeros((groups * windows, count * width), np.int32 if small else tiles.values.dtype)
     added = np.zeros(groups * windows, dtype=np.int64)
     longest = max(1, events.values.size)
-    if tiles.vectors and kind == np.int32:  # added up in 16 bits, run by run
+    if small and tiles.vectors:  # added up in 16 bits, run by run
         largest = max(int(events.values.max(initial=0)), -int(events.values.min(initial=0))) * tiles.largest
         longest = LARGEST_INT16 // max(1, largest)
     row_bytes = max(1, reach.window_columns * width * sums.itemsize)
@@ -60,9 +60,7 @@ def accumulate(events: Events, tiles: Tiles, reach: Reach) -> tuple[Array, NDArr
         tiles.filters,
         reach.rows,
         reach.pointers,
-        reach.first,
-        reach.stop,
-        reach.shift,
+        reach.runs,
         reach.kernel_columns,
         max(1, SECOND_CACHE_BYTES // row_bytes),
         longest,
@@ -83,9 +81,7 @@ def _accumulate(
     filters: int,
     rows: NDArray[np.int64],
     run_pointers: NDArray[np.int64],
-    run_first: NDArray[np.int64],
-    run_stop: NDArray[np.int64],
-    run_shift: NDArray[np.int64],
+    runs: NDArray[np.int64],
     kernel_columns: int,
     rows_at_once: int,
     longest: int,
@@ -113,8 +109,8 @@ def _accumulate(
                             for column in range(columns):
                                 window = (group * window_rows + window_row) * columns + column
                                 for run in range(run_pointers[column], run_pointers[column + 1]):
-                                    begin, end = ends[line + run_first[run]], ends[line + run_stop[run]]
-                                    origin = (kernel_origin + run_shift[run] * channels) * width
+                                    begin, end = ends[line + runs[run, 0]], ends[line + runs[run, 1]]
+                                    origin = (kernel_origin + runs[run, 2] * channels) * width
                                     target = (window * tiles + tile) * width
                                     while begin < end:
                                         stop = min(end, begin + longest)

@@ -61,18 +61,17 @@ def compress(values: Array, nonzero: NDArray[np.uint8], groups: int, block: int)
     rows, channels = math.prod(outer), channels // max(1, groups)
     blocks = -(-channels // block)
     narrow = columns * channels <= LARGEST_OPERAND
-    found = np.empty(nonzero.size, dtype=np.int32 if values.dtype == np.int8 else values.dtype)
+    found = np.empty(nonzero.size, dtype=np.int32 if values.itemsize == 1 else values.dtype)
     operands = np.empty(nonzero.size, dtype=np.int32 if narrow else np.int64)
-    pointers = np.zeros((rows, groups * blocks, columns + 1), dtype=np.int64)
-    flat = values.reshape(-1), nonzero.reshape(-1)
-    events = _compress(*flat, groups, channels, block, found, operands, pointers)
+    pointers = np.empty((rows, groups * blocks, columns + 1), dtype=np.int64)
+    events = _compress(values, nonzero, groups, channels, block, found, operands, pointers)
     return Events(found[:events], operands[:events], pointers, channels)
 
 
 @compiled
 def _compress(
     given: Array,
-    nonzero: NDArray[np.uint8],
+    mask: NDArray[np.uint8],
     groups: int,
     channels: int,
     block: int,
@@ -80,6 +79,7 @@ def _compress(
     operands: Array,
     pointers: NDArray[np.int64],
 ) -> int:
+    numbers, nonzero = given.reshape(-1), mask.reshape(-1)
     rows, blocks, columns = pointers.shape[0], pointers.shape[1] // max(1, groups), pointers.shape[2] - 1
     end = 0
     for row in range(rows):
@@ -92,11 +92,11 @@ def _compress(
                     here = ((row * columns + column) * groups + group) * channels
                     operand = column * channels
                     while channel + COMPRESSED_LANES <= stop:
-                        end += compress_lanes(values, operands, end, given, nonzero, here + channel, operand + channel)
+                        end += compress_lanes(values, operands, end, numbers, nonzero, here + channel, operand + channel)
                         channel += COMPRESSED_LANES
                     while channel < stop:
                         if nonzero[here + channel]:
-                            values[end] = given[here + channel]
+                            values[end] = numbers[here + channel]
                             operands[end] = operand + channel
                             end += 1
                         channel += 1

@@ -5,6 +5,7 @@ with dilation, each tap is a run of its own.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,19 +24,16 @@ class Reach:
         int64 (rows of windows, rows of the kernel): which row of the feature map is read, or `OUTSIDE`.
     pointers
         int64 (columns of windows + 1): column x of the windows has the runs from ``pointers[x]`` up to ``pointers[x + 1]``.
-    first, stop
-        int64 (runs,): a run reads these columns of the feature map, ``stop`` excluded.
-    shift
-        int64 (runs,): how far the kernel's column is from the feature map's.
+    runs
+        int64 (runs, 3): the first column of the feature map that a run reads, the one after the last, and how far the kernel's
+        column is from the feature map's.
     kernel_columns
         How many columns the kernel has.
     """
 
     rows: Indices
     pointers: Indices
-    first: Indices
-    stop: Indices
-    shift: Indices
+    runs: Indices
     kernel_columns: int
 
     @staticmethod
@@ -61,9 +59,7 @@ class Reach:
         return Reach(
             rows=rows,
             pointers=np.concatenate([[0], np.cumsum(np.count_nonzero(begins, axis=1))]),
-            first=first,
-            stop=columns[ends] + 1,
-            shift=np.nonzero(begins)[1] - first,
+            runs=np.stack([first, columns[ends] + 1, np.nonzero(begins)[1] - first], axis=1),
             kernel_columns=columns.shape[1],
         )
 
@@ -72,7 +68,7 @@ class Reach:
         """Count the windows of a row."""
         return self.pointers.size - 1
 
-    @property
+    @cached_property
     def columns_per_run(self) -> float:
         """Give how many columns a run reads on average."""
-        return float((self.stop - self.first).sum() / max(1, self.first.size))
+        return float((self.runs[:, 1] - self.runs[:, 0]).sum() / max(1, len(self.runs)))

@@ -12,7 +12,7 @@ def line(size, kernel, **geometry) -> Reach:
 
 
 def runs(reach: Reach) -> list[list[tuple[int, int, int]]]:
-    every = list(zip(reach.first.tolist(), reach.stop.tolist(), reach.shift.tolist(), strict=True))
+    every = [tuple(run) for run in reach.runs.tolist()]
     return [every[begin:end] for begin, end in zip(reach.pointers[:-1], reach.pointers[1:], strict=True)]
 
 
