@@ -392,6 +392,9 @@ class Task:
         """
         uses = self.activations.nonzero.astype(np.float64)
         for table in self.taps:
+            if len(uses) == table.size == 1 and table[0, 0] != PADDING:  # a dimension that the operator lacks
+                uses = np.moveaxis(uses, 0, -1)
+                continue
             reads = np.zeros((table.shape[1], uses.shape[0]))  # how often each kernel position reads each position
             positions, taps = np.nonzero(table != PADDING)
             np.add.at(reads, (taps, table[positions, taps]), 1)
