@@ -47,7 +47,7 @@ def compress(values: Array, nonzero: NDArray[np.uint8], groups: int, block: int)
     Parameters
     ----------
     values
-        (frames, depth, height, width, channels), float32, float64, int64 or int8.
+        (frames, depth, height, width, channels), contiguous: float32, float64, int64 or int8.
     nonzero
         uint8 of the same shape: which of them are events.
     groups
