@@ -26,6 +26,10 @@ from hwmodel.products import multiply_all
 DENSITIES = (1, 0.5, 0.2, 0.1, 0.02)
 INPUTS = 5  # so that no branch or cache can know the events before
 REPEATS = 15
+NOTE = (
+    "Both sides had one thread (`torch.set_num_threads(1)`), and times are its processor time, medians of pairs; geometry and the "
+    "tiles of static weights were made before."
+)
 
 
 def measure() -> list[str]:
@@ -33,7 +37,7 @@ def measure() -> list[str]:
     torch.set_num_threads(1)
     try:
         with torch.no_grad():
-            return [*operators(), "", *alexnet()]
+            return [NOTE, "", *operators(), "", *alexnet()]
     finally:
         torch.set_num_threads(threads)
 
