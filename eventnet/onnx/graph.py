@@ -1,6 +1,6 @@
 """An ONNX graph as a PyTorch module that runs its nodes one by one."""
 
-import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +89,7 @@ class Graph(nn.Module):
         super().__init__()
         self._where = name
         self._attributes: dict[str, str] = {}  # value -> the parameter or buffer that holds it
+        self._repeats: Counter[str] = Counter()
         where, graph = f"eventnet.load: {name}", model.graph
         opset = opset_of(model, where)
         statistics = {name for node in graph.node if node.op_type == "BatchNormalization" for name in node.input[3:5]}
@@ -141,17 +142,18 @@ class Graph(nn.Module):
         if node.op_type == "Constant":
             self._hold(node.output[0], _constant(attributes, f"eventnet.load: {where}"), learned=False)
             return
-        step = Step(where, node.op_type, opset, len(node.output), attributes)
+        named = max(number for number, output in enumerate(node.output, 1) if output)
+        step = Step(where, node.op_type, opset, named, attributes)
         module = self._free_name(node.name or f"{node.op_type}_{place}")
         self.add_module(module, Node(step, operators()[node.op_type]))
         self._order.append((module, tuple(node.input), tuple(node.output)))
 
     def _free_name(self, name: str) -> str:
         """Return a name that a module can have: without dots, and neither taken nor an attribute of every module."""
-        plain = free = re.sub(r"\.", "_", name) or "_"
-        count = 2
+        plain = free = name.replace(".", "_") or "_"
         while hasattr(self, free):
-            free, count = f"{plain}_{count}", count + 1
+            self._repeats[plain] += 1
+            free = f"{plain}_{self._repeats[plain] + 1}"
         return free
 
     def _last_uses(self) -> list[list[str]]:
@@ -234,7 +236,8 @@ def _declared(value: ValueInfoProto) -> tuple[int | str | None, ...] | None:
     if not tensor.HasField("shape"):
         return None
     kinds = [(one.WhichOneof("value"), one) for one in tensor.shape.dim]
-    return tuple(one.dim_value if kind == "dim_value" else (one.dim_param or None) for kind, one in kinds)
+    # Some exporters write 0 or -1 for a size that is left open.
+    return tuple((max(0, one.dim_value) if kind == "dim_value" else one.dim_param) or None for kind, one in kinds)
 
 
 def _attribute(attribute: AttributeProto, where: str, folder: Path) -> Any:

@@ -117,6 +117,25 @@ def test_nodes_without_names_are_called_by_operator_and_place(tmp_path):
     assert repr(loaded) == "Graph(\n  (Relu_0): Node(Relu)\n)"
 
 
+def test_outputs_may_be_left_out(tmp_path):
+    nodes = [node("MaxPool", "x", "a -", kernel_shape=[2]), node("LSTM", "s w r", "- y", "lstm", hidden_size=1)]
+    made = model(
+        nodes,
+        inputs=[value("x", (1, 1, 4)), value("s", (1, 1, 2))],
+        outputs=[value("a", (1, 1, 3)), value("y", (1, 1, 1))],
+        initializers=(weights("w", np.zeros((1, 4, 2))), weights("r", np.zeros((1, 4, 1)))),
+    )
+    largest, last = eventnet.load(write(made, tmp_path))(torch.arange(4.0).reshape(1, 1, 4), torch.ones(1, 1, 2))
+    assert largest.tolist() == [[[1.0, 2.0, 3.0]]]
+    assert last.tolist() == [[[0.0]]]
+
+
+@pytest.mark.parametrize("size", [0, -1, None, "N"])
+def test_a_size_may_be_left_open(size, tmp_path):
+    made = model([node("Relu", "x")], inputs=[value("x", (size, 4))], outputs=[value("y", (size, 4))])
+    assert eventnet.load(write(made, tmp_path))(torch.ones(3, 4)).shape == (3, 4)
+
+
 def test_inputs_may_be_given_by_name(tmp_path):
     loaded = eventnet.load(write(model([node("Sub", "x z")], inputs=[value("x"), value("z")]), tmp_path))
     run = eventnet.simulate(loaded, kwargs={"z": torch.ones(1, 4), "x": torch.zeros(1, 4)}, progress=False)
