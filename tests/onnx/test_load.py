@@ -60,9 +60,9 @@ def test_an_exported_network_takes_the_same_time_for_the_same_numbers(exported):
     assert torch.equal(ours.outputs, theirs.outputs)
     assert ours.unwatched == 0
     keep = ("op", "macs", "effectual_macs", "events", "ticks", "dynamic_pj", "offchip_bytes", "first_layer")
-    taken = [[getattr(record, field) for field in keep] for record in ours.timed_records]
-    assert taken == [[getattr(record, field) for field in keep] for record in theirs.timed_records]
-    assert [record.name for record in ours.timed_records] == ["/first/Conv", "/second/Conv", "/classify/Gemm"]
+    taken = [[getattr(record, field) for field in keep] for record in ours.product_records]
+    assert taken == [[getattr(record, field) for field in keep] for record in theirs.product_records]
+    assert [record.name for record in ours.product_records] == ["/first/Conv", "/second/Conv", "/classify/Gemm"]
 
 
 def test_weights_are_parameters_and_can_be_trained(exported):
