@@ -1,18 +1,18 @@
 """An ONNX graph as a PyTorch module that runs its nodes one by one."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from onnx import AttributeProto, ModelProto, NodeProto, ValueInfoProto
+from onnx import AttributeProto, GraphProto, NodeProto, ValueInfoProto
 from torch import nn
 
 from eventnet.onnx.operators import operators
 from eventnet.onnx.step import Function, Step
-from eventnet.onnx.structure import name_of, opset_of, shown
+from eventnet.onnx.structure import branches, captured, name_of, shown
 from eventnet.onnx.tensors import to_torch
 from eventnet.onnx.types import TYPES, type_name
 from hwmodel.errors import EventNetError, ParameterError, ShapeError, UnsupportedError
@@ -26,7 +26,7 @@ class Value:
     """An input or output that the file declares: a size is a number, a name for any number, or None."""
 
     name: str
-    dtype: torch.dtype
+    dtype: torch.dtype | None
     shape: tuple[int | str | None, ...] | None
 
 
@@ -70,12 +70,16 @@ class Graph(nn.Module):
 
     Parameters
     ----------
-    model
-        What `eventnet.onnx.file.read_model` returned.
+    graph
+        That of a model which `eventnet.onnx.file.read_model` returned, or a branch of an If in it.
+    opset
+        The version of the standard that it is written in.
     name
         The file, as errors call it.
     folder
         Where external data lie.
+    takes
+        What a branch takes from the graph around it; its inputs, of any type and shape.
 
     Attributes
     ----------
@@ -85,13 +89,12 @@ class Graph(nn.Module):
         What it returns: a tensor if it is one, a tuple of tensors otherwise.
     """
 
-    def __init__(self, model: ModelProto, name: str, folder: Path) -> None:
+    def __init__(self, graph: GraphProto, opset: int, name: str, folder: Path, takes: Sequence[str] = ()) -> None:
         super().__init__()
         self._where = name
         self._attributes: dict[str, str] = {}  # value -> the parameter or buffer that holds it
         self._repeats: Counter[str] = Counter()
-        where, graph = f"eventnet.load: {name}", model.graph
-        opset = opset_of(model, where)
+        where = f"eventnet.load: {name}"
         statistics = {name for node in graph.node if node.op_type == "BatchNormalization" for name in node.input[3:5]}
         for tensor in graph.initializer:
             self._hold(tensor.name, to_torch(tensor, where, folder), learned=tensor.name not in statistics)
@@ -99,7 +102,7 @@ class Graph(nn.Module):
             Value(one.name, _type(one, where, "input"), _declared(one))
             for one in graph.input
             if one.name not in self._attributes
-        )
+        ) + tuple(Value(one, None, None) for one in takes)
         self.outputs = tuple(Value(one.name, _type(one, where, "output"), _declared(one)) for one in graph.output)
         self._order: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = []
         for place, node in enumerate(graph.node):
@@ -138,6 +141,9 @@ class Graph(nn.Module):
 
     def _add(self, node: NodeProto, place: int, opset: int, folder: Path) -> None:
         where = f"{self._where}: {name_of(node)}"
+        if node.op_type == "If":
+            self._add_branches(node, place, opset, folder)
+            return
         attributes = {one.name: _attribute(one, f"eventnet.load: {where}", folder) for one in node.attribute}
         if node.op_type == "Constant":
             self._hold(node.output[0], _constant(attributes, f"eventnet.load: {where}"), learned=False)
@@ -147,6 +153,13 @@ class Graph(nn.Module):
         module = self._free_name(node.name or f"{node.op_type}_{place}")
         self.add_module(module, Node(step, operators()[node.op_type]))
         self._order.append((module, tuple(node.input), tuple(node.output)))
+
+    def _add_branches(self, node: NodeProto, place: int, opset: int, folder: Path) -> None:
+        taken = [captured(branch) for branch in branches(node)]
+        graphs = [Graph(branch, opset, self._where, folder, names) for branch, names in zip(branches(node), taken, strict=True)]
+        module = self._free_name(node.name or f"{node.op_type}_{place}")
+        self.add_module(module, If(f"{self._where}: {name_of(node)}", *graphs))
+        self._order.append((module, (node.input[0], *taken[0], *taken[1]), tuple(node.output)))
 
     def _free_name(self, name: str) -> str:
         """Return a name that a module can have: without dots, and neither taken nor an attribute of every module."""
@@ -197,7 +210,7 @@ class Graph(nn.Module):
 
     def _check_input(self, declared: Value, given: object, sizes: dict[str, int]) -> None:
         what = f"{self._where}: input {declared.name!r}"
-        if not isinstance(given, Tensor) or given.dtype != declared.dtype:
+        if not isinstance(given, Tensor) or declared.dtype not in (None, given.dtype):
             found = f"of type {given.dtype}" if isinstance(given, Tensor) else f"a {type(given).__name__}"
             raise ParameterError(f"{what} is {found}, expected a tensor of type {declared.dtype}. Convert it first.")
         if declared.shape is None:
@@ -212,6 +225,26 @@ class Graph(nn.Module):
                 f"{what} has shape {tuple(given.shape)}, expected ({known}). "
                 "Give the model an input of the shape it was exported for."
             )
+
+
+class If(nn.Module):
+    """A node that runs one of two graphs."""
+
+    def __init__(self, where: str, then: Graph, otherwise: Graph) -> None:
+        super().__init__()
+        self._where = where
+        self.then_branch, self.else_branch = then, otherwise
+
+    def forward(self, condition: Tensor, *taken: Tensor) -> Any:
+        """Run the first graph if the condition holds, the second otherwise, each on what it takes."""
+        count = len(self.then_branch.inputs)
+        if condition.numel() != 1:
+            raise ShapeError(
+                f"{self._where}: the condition has {condition.numel()} elements, expected 1. Export the model again."
+            )
+        if bool(condition.item()):
+            return self.then_branch(*taken[:count])
+        return self.else_branch(*taken[count:])
 
 
 def _type(value: ValueInfoProto, where: str, role: str) -> torch.dtype:

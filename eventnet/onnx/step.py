@@ -64,7 +64,15 @@ def integers(values: list[int] | tuple[int, ...]) -> torch.Tensor:
 
 
 def axis_of(axis: int, rank: int) -> int:
-    """Return an axis counted from the front."""
+    """Return an axis counted from the front.
+
+    Raises
+    ------
+    IndexError
+        If there is no such axis.
+    """
+    if not -max(1, rank) <= axis < max(1, rank):
+        raise IndexError(f"axis {axis} is out of the range of {rank} dimensions")
     return axis + rank if axis < 0 else axis
 
 

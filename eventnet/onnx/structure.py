@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 
-from onnx import FunctionProto, ModelProto, NodeProto, defs
+from onnx import FunctionProto, GraphProto, ModelProto, NodeProto, defs
 
 from eventnet.onnx.operators import operators
 from hwmodel.errors import DataError, UnsupportedError
@@ -11,6 +11,7 @@ from hwmodel.errors import DataError, UnsupportedError
 STANDARD = ("", "ai.onnx")
 OLDEST_OPSET = 7
 NEWEST_OPSET: int = defs.onnx_opset_version()
+BRANCHES = ("then_branch", "else_branch")
 LARGEST_GRAPH = 100_000  # nodes, after functions are written out
 DEEPEST_CALL = 100
 
@@ -101,17 +102,40 @@ def check_graph(model: ModelProto, where: str) -> None:
     DataError
         If a value is made twice, by nobody, or after its use.
     """
-    graph = model.graph
+    _check_names(model.graph, set(), where)
+
+
+def branches(node: NodeProto) -> list[GraphProto]:
+    """Return the two graphs of an If, that for true first, and no graphs of other nodes."""
+    held = {one.name: one.g for one in node.attribute if one.HasField("g")}
+    return [held[name] for name in BRANCHES if name in held] if node.op_type == "If" else []
+
+
+def captured(graph: GraphProto) -> list[str]:
+    """List what a branch takes from the graph around it, in order of first use."""
+    made = {one.name for one in graph.initializer}
+    taken: dict[str, None] = {}
+    for node in graph.node:
+        within = [name for branch in branches(node) for name in captured(branch)]
+        taken |= dict.fromkeys(name for name in (*node.input, *within) if name and name not in made)
+        made.update(node.output)
+    taken |= dict.fromkeys(one.name for one in graph.output if one.name not in made)
+    return list(taken)
+
+
+def _check_names(graph: GraphProto, around: set[str], where: str) -> None:
     if not graph.output:
         raise DataError(f"{where}: the graph has no outputs, expected at least one. Export the model again.")
     for node in graph.node:
         _check_operator(node, where)
-    made = {one.name for one in graph.initializer} | {one.name for one in graph.input}
+    made = around | {one.name for one in graph.initializer} | {one.name for one in graph.input}
     later = {name for node in graph.node for name in node.output}
     for node in graph.node:
         for name in node.input:
             if name and name not in made:
                 _refuse_input(node, name, name in later, where)
+        for branch in branches(node):
+            _check_names(branch, made, where)
         for name in node.output:
             if name and name in made:
                 raise DataError(f"{where}: {name!r} is made twice, expected each value once. Export the model again.")
@@ -132,7 +156,9 @@ def _check_operator(node: NodeProto, where: str) -> None:
             f"{what} is of domain {node.domain!r}, expected operators of the ONNX standard. "
             "Export the model without custom operators."
         )
-    if node.op_type == "Constant" or node.op_type in operators():
+    if node.op_type == "If" and len(branches(node)) < len(BRANCHES):
+        raise DataError(f"{what} lacks a branch, expected {' and '.join(BRANCHES)}. Export the model again.")
+    if node.op_type in ("Constant", "If") or node.op_type in operators():
         return
     if defs.has(node.op_type):
         raise UnsupportedError(

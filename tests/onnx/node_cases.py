@@ -48,7 +48,7 @@ FAMILIES = {
 }
 FAMILY_OF = {operator: family for family, operators in FAMILIES.items() for operator in operators.split()}
 OUTSIDE = "outside"  # the family of all other operators
-CONTROL_FLOW = ("If", "Loop", "Scan")
+CONTROL_FLOW = ("Loop", "Scan")
 
 # Cases whose outputs differ by more than the tolerance, each with the reason; one that passes must leave this list.
 ROUNDING = (

@@ -289,6 +289,10 @@ def test_a_newer_format(tmp_path):
             model([RELU], outputs=[value("z")]),
             "output 'z' is made by no node, expected one that makes it. Export the model again.",
         ),
+        (
+            model([node("If", "x", then_branch=helper.make_graph([], "then", [], [value("x")]))]),
+            "node 'if' (If) lacks a branch, expected then_branch and else_branch. Export the model again.",
+        ),
         (model([RELU], outputs=[]), "the graph has no outputs, expected at least one. Export the model again."),
         (
             model([RELU, node("Abs", "x", "-")]),
@@ -430,15 +434,15 @@ def test_an_output_of_another_shape_than_declared(shape, shown, tmp_path):
     failing(made, ShapeError, what, tmp_path, torch.ones(1, 4))
 
 
-def test_an_axis_far_out_of_range_does_not_end_the_process(tmp_path):
-    norm = node("LayerNormalization", "x w", "y mean", axis=2**63 - 2)
+@pytest.mark.parametrize("axis", [2**63 - 2, -(2**30) - 4])
+def test_an_axis_far_out_of_range_does_not_end_the_process(axis, tmp_path):
+    norm = node("LayerNormalization", "x w", "y mean", axis=axis)
     made = model([norm], outputs=[value("y"), value("mean")], initializers=(weights("w", np.ones(4)),))
     failing(
         made,
         ShapeError,
-        "node 'layernormalization' (LayerNormalization): it fails with 'Expected normalized_shape to be at least 1-dimensional, "
-        "i.e., containing at least one element, but got normalized_shape = []' on inputs of shapes (1, 4), (4,), expected what the "
-        "operator takes. Give the model other inputs, or export it again.",
+        f"node 'layernormalization' (LayerNormalization): it fails with 'axis {axis} is out of the range of 2 dimensions' on inputs "
+        "of shapes (1, 4), (4,), expected what the operator takes. Give the model other inputs, or export it again.",
         tmp_path,
         torch.ones(1, 4),
     )
@@ -455,6 +459,14 @@ def test_inputs_that_do_not_fit_together(tmp_path):
         torch.ones(2),
         torch.ones(3),
     )
+
+
+def test_a_condition_of_several_elements(tmp_path):
+    branch = helper.make_graph([node("Identity", "x", "z")], "branch", [], [value("z")])
+    choose = node("If", "c", then_branch=branch, else_branch=branch)
+    made = model([choose], inputs=[value("x"), value("c", (2,), TensorProto.BOOL)])
+    what = "node 'if' (If): the condition has 2 elements, expected 1. Export the model again."
+    failing(made, ShapeError, what, tmp_path, torch.ones(1, 4), torch.tensor([True, False]))
 
 
 @pytest.mark.parametrize("index", [7, -5])

@@ -163,6 +163,27 @@ def test_the_models_own_functions_are_written_out(tmp_path):
     assert eventnet.load(write(made, tmp_path))(torch.ones(1, 4)).tolist() == [[2.0] * 4]
 
 
+@pytest.mark.parametrize(("condition", "expected"), [(True, 3.0), (False, 12.0)])
+def test_a_branch_takes_what_it_needs_from_around_it(condition, expected, tmp_path):
+    branches = [
+        helper.make_graph([node("Add", "x w", "a", "add")], "then", [], [value("a")]),
+        helper.make_graph([node("Mul", "u v", "b", "mul")], "else", [], [value("b")], [weights("v", [6])]),
+    ]
+    choose = node("If", "c", "y", "choose", then_branch=branches[0], else_branch=branches[1])
+    made = model(
+        [node("Add", "x x", "u"), choose],
+        inputs=[value("x"), value("c", (), TensorProto.BOOL)],
+        initializers=(weights("w", [2]),),
+    )
+    loaded = eventnet.load(write(made, tmp_path))
+    run = eventnet.simulate(loaded, torch.ones(1, 4), torch.tensor(condition), progress=False)
+    assert run.outputs.tolist() == [[expected] * 4]
+    assert [record.name for record in run.records] == [
+        "add",
+        "choose.then_branch.add" if condition else "choose.else_branch.mul",
+    ]
+
+
 OLD = [
     (7, node("Dropout", "x"), {}),
     (9, node("Slice", "x", starts=[1], ends=[3], axes=[1]), {}),

@@ -41,7 +41,7 @@ def _unsqueeze(step: Step, x: Tensor, axes: Tensor | None = None) -> Tensor:
 
 
 def _flatten(step: Step, x: Tensor) -> Tensor:
-    axis = axis_of(step.get("axis", 1), x.dim())
+    axis = step.get("axis", 1)  # up to the number of dimensions, unlike other axes
     return x.reshape(math.prod(x.shape[:axis]), -1 if x.numel() else math.prod(x.shape[axis:]))
 
 
