@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+import torch
+
 import eventnet.ops as op_files
 from eventnet.aten import base_name
 from eventnet.call import Form
@@ -54,7 +56,16 @@ def vector_form(func: Any) -> VectorForm | None:
     named = vectors().get(base_name(func))
     if named is not None:
         return named
-    return next((form for tag, form in tagged_vectors().items() if tag in func.tags), None)
+    tags = _tags(base_name(func)) | frozenset(func.tags)
+    return next((form for tag, form in tagged_vectors().items() if tag in tags), None)
+
+
+@cache
+def _tags(name: str) -> frozenset[Any]:
+    """Collect the tags of all variants of an operator: those that write into an argument often lack them."""
+    packet = getattr(torch.ops.aten, name, None)
+    overloads = [] if packet is None else packet.overloads()
+    return frozenset(tag for overload in overloads for tag in getattr(packet, overload).tags)
 
 
 def _by_operator(attribute: str, listed: Callable[[Any], Mapping[Any, Any]]) -> dict[Any, Any]:

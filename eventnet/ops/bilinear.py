@@ -36,4 +36,10 @@ def addbmm(self: Tensor, batch1: Tensor, batch2: Tensor, beta: float, alpha: flo
     return torch.addmm(self, first, batch2.flatten(0, 1), beta=beta, alpha=alpha)
 
 
-REWRITES = {"_trilinear": trilinear, "addbmm": addbmm}
+def addmm_activation(self: Tensor, mat1: Tensor, mat2: Tensor, beta: float, alpha: float, use_gelu: bool) -> Any:
+    """Return a function of a matrix plus a product."""
+    total = torch.addmm(self, mat1, mat2, beta=beta, alpha=alpha)
+    return torch.nn.functional.gelu(total) if use_gelu else torch.relu(total)
+
+
+REWRITES = {"_trilinear": trilinear, "addbmm": addbmm, "_addmm_activation": addmm_activation}

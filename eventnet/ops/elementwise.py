@@ -18,8 +18,10 @@ UNTAGGED = (
 ON_LISTS = tuple(
     f"_foreach_{name}"
     for name in (
-        "abs", "add", "addcdiv", "addcmul", "clamp_max", "clamp_min", "div", "exp", "lerp", "log", "maximum", "minimum", "mul",
-        "neg", "norm", "pow", "reciprocal", "round", "rsqrt", "sigmoid", "sign", "sqrt", "sub", "tanh",
+        "abs", "acos", "add", "addcdiv", "addcmul", "asin", "atan", "ceil", "clamp_max", "clamp_min", "cos", "cosh", "div",
+        "erf", "erfc", "exp", "expm1", "floor", "frac", "lerp", "lgamma", "log", "log10", "log1p", "log2", "maximum",
+        "minimum", "mul", "neg", "norm", "pow", "reciprocal", "round", "rsqrt", "sigmoid", "sign", "sin", "sinh", "sqrt", "sub",
+        "tan", "tanh", "trunc",
     )
 )  # fmt: skip
 OPTIMIZERS = ("_fused_adagrad", "_fused_adam", "_fused_adamw", "_fused_sgd")
@@ -27,6 +29,6 @@ OPTIMIZERS = ("_fused_adagrad", "_fused_adam", "_fused_adamw", "_fused_sgd")
 VECTORS = (
     VectorForm("", tag=torch.Tag.pointwise, broadcasts=True, elementwise=True),
     VectorForm("", UNTAGGED, broadcasts=True, elementwise=True),
-    VectorForm("", ON_LISTS),
+    VectorForm("", (*ON_LISTS, "_amp_foreach_non_finite_check_and_unscale")),
     VectorForm("optimizer", OPTIMIZERS),
 )

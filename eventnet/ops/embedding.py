@@ -68,10 +68,14 @@ def _bag_weights_gradient(call: Call) -> dict[int, Product]:
 
 
 def _rows_read(call: VectorCall) -> tuple[Tensor, ...]:
-    return (call.arguments["weight"].detach()[call.arguments["indices"].long()],)
+    table = call.arguments["weight"] if "weight" in call.arguments else call.arguments["self"]
+    return (table.detach()[call.arguments["indices"].long()],)
 
 
-VECTORS = (VectorForm("pool", ("_embedding_bag", "_embedding_bag_forward_only"), reads=_rows_read),)  # the largest of a bag
+VECTORS = (
+    VectorForm("pool", ("_embedding_bag", "_embedding_bag_forward_only"), reads=_rows_read),  # the largest of a bag
+    VectorForm("norm", ("embedding_renorm",), reads=_rows_read),
+)
 
 FORMS = (
     Form("embedding", ("embedding",), ("indices", "weight"), _embedding),

@@ -81,7 +81,8 @@ def _given(parts: tuple[Product, ...]) -> Products:
 
 FORMS = (
     Form("matmul", ("mm",), ("self", "mat2"), _plain("self", "mat2"), sparse=True),
-    Form("matmul", ("bmm",), ("self", "mat2"), _plain("self", "mat2")),
+    Form("matmul", ("bmm",), ("self", "mat2"), _plain("self", "mat2"), sparse=True),
+    Form("matmul", ("_int_mm",), ("self", "mat2"), _plain("self", "mat2")),
     Form("matmul", ("mv",), ("self", "vec"), _plain("self", "vec"), sparse=True),
     Form("matmul", ("dot",), ("self", "tensor"), _plain("self", "tensor")),
     Form("matmul", ("addmm", "_sparse_addmm"), ("mat1", "mat2"), _with_addend("mat1", "mat2"), "self", sparse=True),

@@ -5,7 +5,7 @@ equally many entries are one task, a batch of small products of the entries by t
 operand on any machine. So ``macs`` are entries times columns, however large the operands are.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -87,13 +87,24 @@ def row_products(call: Call, entries: Entries, dense: Tensor, dense_name: str, c
 
 
 def sparse_product(call: Call, first_name: str, second_name: str) -> tuple[Product, ...]:
-    """Make the products of two matrices of which one is sparse, or of a sparse matrix and a vector."""
+    """Make the products of two matrices of which one is sparse, of a sparse matrix and a vector, or of batches of matrices."""
     first, second = call[first_name], call[second_name]
+    if first.layout == torch.sparse_coo and first.dim() == 3 and second.layout == torch.strided:
+        return _batched(call, first, second, second_name)
     if first.layout in SPARSE_LAYOUTS and first.dim() == 2 and second.layout == torch.strided:
         return row_products(call, entries_of(first), second, second_name)
     if second.layout in SPARSE_LAYOUTS and second.dim() == 2 and first.layout == torch.strided:
         return row_products(call, entries_of(second).transposed, first.T, first_name, columns=True)
     return ()
+
+
+def _batched(call: Call, batch: Tensor, dense: Tensor, dense_name: str) -> tuple[Product, ...]:
+    """Make the products of a batch (B, M, K) by (B, K, N): those of one matrix (B M, B K) by what stands below one another."""
+    one_of, rows, columns = batch.detach()._indices()
+    height, width = batch.shape[1:]
+    entries = Entries(one_of * height + rows, one_of * width + columns, batch.detach()._values())
+    parts = row_products(call, entries, dense.reshape(-1, dense.shape[2]), dense_name)
+    return tuple(replace(part, gives=(part.gives[0] // height, part.gives[0] % height)) for part in parts)
 
 
 def _reduced(call: Call) -> dict[int, tuple[Product, ...]]:

@@ -40,6 +40,7 @@ def test_a_function_takes_each_element_once(vector_work, name):
         (lambda a: a + a[:1].expand(5, 9), [("add", 45 + 9)]),
         (lambda a: torch.outer(a[:, 0], a[0]), [("mul", 45)]),
         (lambda a: torch.where(a > 0, a, 0.0), [("gt", 45), ("where", 90)]),
+        (lambda a: torch.zeros_like(a).masked_fill_(a > 0, 1.0), [("gt", 45), ("masked_fill", 90)]),
         (lambda a: a.clone().relu_(), [("copy", 45), ("relu", 45)]),
         (lambda a: torch.add(a, 1, out=torch.empty(5, 9)), [("add", 45)]),
         (lambda a: F.mse_loss(a, 2 * a), [("mul", 45), ("mse_loss", 90)]),

@@ -59,6 +59,21 @@ def test_a_beta_of_zero_reads_nothing():
     assert run.agreement
 
 
+def test_products_of_bytes_are_added_up_in_32_bits():
+    first, second = (torch.arange(-64, 0).reshape(8, 8).to(torch.int8) for _ in range(2))
+    run = eventnet.simulate(torch._int_mm, first, second, strict=True)
+    assert run.agreement
+    assert run.outputs.dtype == torch.int32
+    assert torch.equal(run.outputs, first.int() @ second.int())
+
+
+def test_an_activation_that_pytorch_fuses_with_a_product_runs_behind_it():
+    operands = values(3), values(4, 5), values(5, 3)
+    run = eventnet.simulate(torch._addmm_activation, *operands, strict=True)
+    assert [(record.op, record.ticks > 0) for record in run.records] == [("matmul", True), ("relu", False)]
+    torch.testing.assert_close(run.outputs, torch.addmm(*operands).relu())
+
+
 def test_rows_of_a_product_are_windows():
     run = eventnet.simulate(nn.Linear(32, 8), torch.ones(5, 32), machine="dadiannao")
     assert run.ticks == 5 * 2

@@ -25,6 +25,11 @@ def test_a_dense_matrix_times_a_sparse_one_agrees(agrees):
     agrees(lambda features: features[:4].t() @ sparse, FEATURES)
 
 
+def test_a_batch_of_sparse_matrices_agrees(agrees):
+    batch = torch.stack([EDGES, 2 * EDGES.flip(0)]).to_sparse()
+    agrees(lambda features: torch.bmm(batch, torch.stack([features, -features])), FEATURES)
+
+
 def test_an_entry_is_an_event_and_nothing_else_is_an_operand():
     sparse = EDGES.to_sparse_csr()
     run = eventnet.simulate(lambda features: sparse @ features, FEATURES, machine="dadiannao", strict=True)
