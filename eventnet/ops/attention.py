@@ -32,7 +32,7 @@ def attention(
         weights, logsumexp = weights.masked_fill(nothing[..., None], 0), logsumexp.masked_fill(nothing, 0)
     output = _by_query(_by_key(weights, key) @ _wide(value), query).to(query.dtype)
     if query.transpose(1, 2).is_contiguous():  # the kernel's output lies as the query does
-        output = output.transpose(1, 2).contiguous().transpose(1, 2)
+        output = _by_token(output)
     return output, logsumexp
 
 
@@ -62,7 +62,7 @@ def attention_backward(
         grad_scores.mT @ _by_key(query, key),
         _by_key(weights, key).mT @ _by_key(grad_out, key),
     )
-    return tuple(gradient.to(dtype) for gradient, dtype in zip(gradients, types, strict=True))
+    return tuple(_by_token(gradient.to(dtype)) for gradient, dtype in zip(gradients, types, strict=True))
 
 
 def multi_head_attention(
@@ -135,6 +135,11 @@ def encoder_layer(
         return attended + feed_forward(norm_2(attended))
     attended = norm_1(src + attend(src))
     return norm_2(attended + feed_forward(attended))
+
+
+def _by_token(heads: Tensor) -> Tensor:
+    """Lay the heads of a token beside each other in memory, as the kernel does."""
+    return heads.transpose(1, 2).contiguous().transpose(1, 2)
 
 
 def _scores(query: Tensor, key: Tensor, is_causal: bool, attn_mask: Tensor | None, scale: float | None) -> Tensor:

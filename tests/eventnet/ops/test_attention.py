@@ -104,3 +104,21 @@ def test_a_zero_weight_of_attention_is_an_event_not_sent():
     assert scores.effectual_macs == scores.macs == 8 * 8 * 4
     assert mixing.macs == 8 * 8 * 4
     assert mixing.effectual_macs == (8 * 9 // 2) * 4
+
+
+@pytest.mark.parametrize("by_token", [False, True])
+def test_outputs_and_gradients_lie_in_memory_as_the_kernels_do(by_token):
+    def laid_out(tokens: int) -> torch.Tensor:
+        heads = torch.randn(1, 4, tokens, 8)
+        return (heads.transpose(1, 2).contiguous().transpose(1, 2) if by_token else heads).requires_grad_()
+
+    query, key, value = laid_out(5), laid_out(6), laid_out(6)
+
+    def results():
+        output = F.scaled_dot_product_attention(query, key, value)
+        return output, *torch.autograd.grad(output.square().sum(), (query, key, value))
+
+    expected = results()
+    with eventnet.watch():
+        found = results()
+    assert [one.stride() for one in found] == [one.stride() for one in expected]
