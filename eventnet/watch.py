@@ -262,9 +262,11 @@ class Watcher:
         """
         form = vector_form(func)
         if form is None or not all(map(aten.has_values, tensors)):
+            beforehand = bool(tensors) and not any(self._mark(tensor, place) & Mark.STREAMED for tensor in tensors)
             result = func(*args, **kwargs)
-            free = aten.is_free(func, tensors, result)
-            return result, not free and self._other(func, args, kwargs, result, place), False
+            if beforehand or aten.is_free(func, tensors, result):  # from parameters alone, or at no cost
+                return result, False, False
+            return result, self._other(func, args, kwargs, result, place), False
         arguments, _ = aten.named_arguments(func, args, kwargs)
         operands = self._operands([value for name, value in arguments.items() if name not in form.beside], place)
         call = VectorCall(arguments, operands, None)

@@ -11,7 +11,7 @@ UNTAGGED = (
         "softplus", "softshrink", "native_dropout",
     ),
     "_add_relu", "_fused_dropout", "_masked_scale", "addr", "binary_cross_entropy_with_logits", "bucketize", "complex",
-    "floor_divide", "isin", "log_sigmoid_forward", "masked_scatter", "polar", "searchsorted", "tril", "triu",
+    "floor_divide", "isin", "linalg_cross", "log_sigmoid_forward", "masked_scatter", "polar", "searchsorted", "tril", "triu",
 )  # fmt: skip
 
 # Optimizers and gradient clipping work on lists of tensors at once.

@@ -85,6 +85,7 @@ FORMS = (
     Form("matmul", ("_int_mm",), ("self", "mat2"), _plain("self", "mat2")),
     Form("matmul", ("mv",), ("self", "vec"), _plain("self", "vec"), sparse=True),
     Form("matmul", ("dot",), ("self", "tensor"), _plain("self", "tensor")),
+    Form("matmul", ("vdot",), ("self", "other"), _plain("self", "other")),
     Form("matmul", ("addmm", "_sparse_addmm"), ("mat1", "mat2"), _with_addend("mat1", "mat2"), "self", sparse=True),
     Form("matmul", ("addmv",), ("mat", "vec"), _with_addend("mat", "vec"), "self"),
     Form("matmul", ("baddbmm",), ("batch1", "batch2"), _with_addend("batch1", "batch2"), "self"),

@@ -14,7 +14,7 @@ VECTORS = (
             "_aminmax", "_cummax_helper", "_cummin_helper", "_is_all_true", "_is_any_true", "_logcumsumexp",
             "_pdist_backward", "_pdist_forward", "allclose", "cummax", "cummin", "cumprod", "cumsum", "dist", "logcumsumexp",
             "multilabel_margin_loss_backward", "multilabel_margin_loss_forward", "nll_loss2d_forward", "nll_loss_forward",
-            "native_norm", "renorm", "trace",
+            "native_norm", "nonzero", "renorm", "trace",
         ),
     ),
 )  # fmt: skip

@@ -258,6 +258,9 @@ def test_what_is_computed_from_parameters_alone_was_computed_beforehand():
     layer = nn.utils.parametrizations.weight_norm(nn.Linear(4, 4))
     run = eventnet.simulate(layer, torch.ones(1, 4), strict=True)
     assert [record.op for record in run.records] == ["matmul"]
+    weight = nn.Parameter(torch.eye(4))
+    run = eventnet.simulate(lambda value: value @ torch.linalg.matrix_exp(weight), torch.ones(1, 4), strict=True)
+    assert [record.op for record in run.records] == ["matmul"]
 
 
 def test_a_machine_without_a_unit_for_vector_work_leaves_it_to_pytorch(monkeypatch):

@@ -12,7 +12,7 @@ from eventnet.ops import bilinear
 
 def test_every_form_and_rewrite_is_found():
     assert {
-        "convolution", "_convolution", "convolution_backward", "mm", "addmm", "bmm", "baddbmm", "mv", "dot", "addmv", "_int_mm",
+        "convolution", "_convolution", "convolution_backward", "mm", "addmm", "bmm", "baddbmm", "mv", "dot", "addmv", "_int_mm", "vdot",
         "embedding", "_embedding_bag", "_embedding_bag_forward_only", "_embedding_bag_per_sample_weights_backward",
         "_sparse_addmm", "_sparse_mm_reduce_impl",
     } == set(eventnet.ops.forms())  # fmt: skip
