@@ -199,6 +199,8 @@ def test_a_plan_keeps_to_its_own_rules(machine, work):
                 assert carried.pointers.size == block.jobs + 1
                 assert carried.output_block.size == block.jobs
                 assert carried.positions.size == carried.operands.size == carried.pointers[-1]
+                assert isinstance(carried.filters, slice) == (carried.share is None)
+                assert carried.share is None or carried.share.size == block.jobs
 
 
 @each_machine
@@ -254,6 +256,7 @@ def with_jobs(block: Block, jobs: list[int]) -> Block:
         positions=carried.positions[chosen],
         operands=carried.operands[chosen],
         output_block=carried.output_block[jobs],
+        share=None if carried.share is None else carried.share[jobs],
     )
     return replace(
         block,
