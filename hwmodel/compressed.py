@@ -101,11 +101,14 @@ class Compressed:
                 "Masks and shapes have no values to compress."
             )
         if not np.isfinite(values).all():
-            raise ValuesError("hwmodel.Compressed.from_dense: the matrix holds NaN or infinite values, expected finite ones.")
+            raise ValuesError(
+                "hwmodel.Compressed.from_dense: the matrix holds NaN or infinite values, expected finite ones. An entry can only "
+                "stand for a number."
+            )
         if not isinstance(pes, int | np.integer) or pes < 1 or run_bits not in range(1, 9):
             raise ParameterError(
-                f"hwmodel.Compressed.from_dense: pes is {pes!r} and run_bits {run_bits!r}, expected an integer of at least 1 and "
-                "one from 1 to 8."
+                f"hwmodel.Compressed.from_dense: pes is {pes!r} and run_bits {run_bits!r}, expected an integer of at least "
+                "1 and one from 1 to 8."
             )
         chosen = kmeans_codebook(values[values != 0]) if codebook is None else np.asarray(codebook)
         codes = _nearest(values, chosen)
@@ -143,11 +146,12 @@ class Compressed:
         return self.codebook[self.codes()]
 
     def entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Count the entries of each column in each element, all of them and those of a code that is not 0: (inputs, elements)."""
-        counted = np.diff(self.column_pointers.astype(np.int64), axis=1).T
+        """Count the entries of each column in each element, and those whose code is not 0: both (inputs, elements)."""
+        pointers = self.column_pointers.astype(np.int64)
+        counted = (pointers[:, 1:] - pointers[:, :-1]).T
         stored = self.entry_codes != 0
         where = self._columns[stored] * self.pes + self._elements[stored]
-        return counted, np.bincount(where, minlength=counted.size).reshape(counted.shape)
+        return counted, np.bincount(where, minlength=counted.size).reshape(counted.shape).astype(np.int64)
 
     @cached_property
     def _elements(self) -> NDArray[np.int64]:
@@ -165,7 +169,8 @@ class Compressed:
         steps = np.concatenate([[0], np.cumsum(self.entry_zero_runs.astype(np.int64) + 1)])
         starts = self.column_pointers[:, :-1].astype(np.int64) + np.asarray(self.entry_offsets, dtype=np.int64)[:-1, None]
         before = np.repeat(steps[starts.reshape(-1)], np.diff(self.column_pointers, axis=1).reshape(-1))
-        return (steps[1:] - before - 1) * self.pes + self._elements
+        rows: NDArray[np.int64] = steps[1:] - before - 1
+        return rows * self.pes + self._elements
 
     @cached_property
     def _reached(self) -> int:
@@ -207,8 +212,8 @@ class Compressed:
         wrong = np.flatnonzero((pointers[:, 0] != 0) | (pointers[:, -1] != shares) | (steps < 0).any(axis=1))
         if wrong.size:
             raise _refused(
-                f"column_pointers do not divide the {shares[wrong[0]]} entries of element {wrong[0]} into columns, expected 0 to "
-                f"{shares[wrong[0]]}, rising"
+                f"column_pointers do not divide the {shares[wrong[0]]} entries of element {wrong[0]} into columns, expected 0 "
+                f"to {shares[wrong[0]]}, rising"
             )
 
 
@@ -216,7 +221,8 @@ def kmeans_codebook(weights: Array) -> Array:
     """Choose a codebook for nonzero weights: entry 0 the zero weight, the others their own values or 15 centroids.
 
     The centroids are those of k-means, started evenly between the least and the greatest weight as in Deep Compression, and
-    moved until no weight changes its centroid (or a thousand times). A centroid without weights stays where it is. Cost: a sort of the weights.
+    moved until no weight changes its centroid (or a thousand times). A centroid without weights stays where it
+    is. Cost: a sort of the weights.
     """
     values, counts = np.unique(weights, return_counts=True)
     if values.size < CODES:

@@ -2,14 +2,15 @@
 
 Source: S. Han et al., "EIE: Efficient Inference Engine on Compressed Deep Neural Network", ISCA 2016. 64 processing elements
 at 800 MHz in 45 nm; output r belongs to element r mod 64, which keeps its share of every column of the matrix in the format
-of `Compressed` (4-bit codes and zero runs; 128 KB, read 64 bits at a time, with two 16-bit pointers a column). A tree scans
-the activations, 64 at a time, for the next nonzero one and broadcasts it into a queue of 8 at each element (sections III
+of `Compressed` (4-bit codes and zero runs; 128 KB, read 64 bits at a time, with two 16-bit pointers a column). A tree scans the
+activations, 64 at a time, for the next nonzero one and broadcasts it into a queue of 8 at each element (sections III
 and IV). An element takes a column an activation: an entry a tick, fillers too, and a tick for an empty column.
 
-Ticks: a round is a broadcast, under the law of time with the queue's depth, a gap of 1 and what the scan adds, latency 1, release
-1 and drain 7, which fills and drains the pipelines. The scan adds a tick for each row of activations that it leaves, unless the
-row's last nonzero is in its last lane, and one for each row of zeros. The pop that frees a queue's slot comes a tick after its
-broadcast, so that at depth 2 the gap is at least 2. This gives the layer that the authors' simulator comes with its 7,926 ticks.
+Ticks: a round is a broadcast, under the law of time with the queue's depth, a gap of 1 and what the scan adds, latency 1,
+release 1 and drain 7, which fills and drains the pipelines. The scan adds a tick for each row of activations that it leaves,
+unless the row's last nonzero is in its last lane, and one for each row of zeros. The pop that frees a queue's slot comes a tick
+after its broadcast, so that at depth 2 the gap is at least 2. This gives the layer that the authors' simulator comes with its
+7,926 ticks.
 
 A row of the sparse-matrix memory is read when it is not the one that was read last, also from a column to the next. Entries of
 code 0 are not multiplied. The bias is one more column, whose activation is 1.0 (pass it so).
@@ -112,8 +113,8 @@ class Broadcasts:
     def of(nonzero: NDArray[np.uint8], lanes: int, depth: int, is_first: bool) -> "Broadcasts":
         """Scan (rows, operands) of activations, so many lanes at a time.
 
-        A row waits until every element has finished the row before: as many rounds without jobs as the queues are deep, of which
-        the last opens the row, are issued when it has. Nothing is before the first row, if these are the first.
+        A row waits until every element has finished the row before: that is when the last of as many rounds without jobs as the
+        queues are deep is issued, which opens the row. Nothing is before the first row, if these are the first.
         """
         row, operand = np.nonzero(nonzero)
         events = np.bincount(row, minlength=len(nonzero))
@@ -159,8 +160,8 @@ class EIE(Machine):
         super().__post_init__()
         if self.sram_bits < self.entry_bits:
             raise ParameterError(
-                f"machine {self.name!r}: sram_bits is {self.sram_bits}, expected at least {self.entry_bits}, the bits of an entry "
-                f"(a code of {CODE_BITS} and a zero run of {self.run_bits})."
+                f"machine {self.name!r}: sram_bits is {self.sram_bits}, expected at least {self.entry_bits}, the bits of an "
+                f"entry (a code of {CODE_BITS} and a zero run of {self.run_bits})."
             )
 
     @property
@@ -286,20 +287,20 @@ class EIE(Machine):
 def _nonzero(weights: Weights) -> NDArray[np.bool_]:
     """Say which weights are stored: (columns of all products, outputs)."""
     if weights.compressed is not None:
-        return weights.compressed.codes() != 0
+        return np.asarray(weights.compressed.codes() != 0, dtype=np.bool_)
     if weights.nonzero is not None:
         nonzero = weights.nonzero
     elif weights.values is not None:
         nonzero = weights.values != 0
     else:
         nonzero = np.ones(weights.shape, dtype=np.bool_)
-    return nonzero.reshape(-1, weights.shape[2])
+    return np.asarray(nonzero.reshape(-1, weights.shape[2]), dtype=np.bool_)
 
 
 def _rows(task: Task, group: int) -> NDArray[np.uint8]:
     """Return where a product's activations are nonzero: (rows, operands)."""
     rows = task.activations.nonzero.reshape(task.windows, task.groups, task.operands)
-    return cast("NDArray[np.uint8]", rows[:, group])
+    return rows[:, group]
 
 
 def _row_ranges(task: Task, group: int) -> Iterator[tuple[int, int]]:

@@ -10,8 +10,8 @@ other in proportion to what it does. The paper also says that in steady state bo
 in place of this layer's 5.0 and 4.5 a read would cost 1.6 and 1.8 times as much, and this layer would draw 0.8 W.
 
 The clock network is static; it is taken off the components in proportion to their power, since its own share of them is not
-published. Leakage is not published either, and stays in the components' prices. A read of another width than 64 bits is taken to
-cost in proportion to it: the paper's own figure of it could not be read.
+published. Leakage is not published either, and stays in the components' prices. A read of another width than 64 bits is taken
+to cost in proportion to it: the paper's own figure of it could not be read.
 """
 
 from types import MappingProxyType
