@@ -102,8 +102,8 @@ class Compressed:
             )
         if not np.isfinite(values).all():
             raise ValuesError(
-                "hwmodel.Compressed.from_dense: the matrix holds NaN or infinite values, expected finite ones. An entry can only "
-                "stand for a number."
+                "hwmodel.Compressed.from_dense: the matrix holds NaN or infinite values, expected finite ones. An entry can "
+                "only stand for a number."
             )
         if not isinstance(pes, int | np.integer) or pes < 1 or run_bits not in range(1, 9):
             raise ParameterError(
@@ -232,7 +232,7 @@ def kmeans_codebook(weights: Array) -> Array:
     centroids = np.linspace(exact[0], exact[-1], CODES - 1)
     bounds = np.zeros(0, dtype=np.int64)
     for _ in range(MOVES):
-        middles = np.searchsorted(exact, (centroids[1:] + centroids[:-1]) / 2)
+        middles = np.searchsorted(exact, (centroids[1:] + centroids[:-1]) / 2, side="right")
         before, bounds = bounds, np.concatenate([[0], middles, [exact.size]])
         if np.array_equal(before, bounds):
             break
