@@ -4,13 +4,13 @@ BIN := .venv/bin
 READY := .venv/.ready
 LIBRARIES := .venv/.libraries
 
-.PHONY: setup demo test test-libraries fuzz lint bench operators clean
+.PHONY: setup demo test test-libraries test-onnx onnx fuzz lint bench operators clean
 
 setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[data,dev]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[data,onnx,dev]"
 	touch $(READY)
 
 demo: $(READY)
@@ -18,6 +18,7 @@ demo: $(READY)
 
 lint: $(READY)
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 
 test: $(READY)
@@ -30,6 +31,14 @@ $(LIBRARIES): $(READY)
 # Networks that nobody here wrote, from their libraries; `make test` skips them where these are not installed.
 test-libraries: $(LIBRARIES)
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/libraries
+
+# What `make test` runs of ONNX files, by itself.
+test-onnx: $(READY)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/onnx
+
+# Which of the ONNX backend node tests apply and pass: writes tests/onnx/node_tests.md.
+onnx: $(READY)
+	$(BIN)/python tests/onnx/report.py
 
 # More random networks than `make test` runs, from a new seed.
 fuzz: $(READY)

@@ -44,14 +44,16 @@ class Device:
     engine: Engine = "auto"
     offchip: Offchip = "energy"
     memory: WeightMemory = field(init=False)
+    has_vector_unit: bool = field(init=False)
 
     def __post_init__(self) -> None:
         self.memory = WeightMemory(self.machine)
+        self.has_vector_unit = self.machine.vector_plan(VectorTask("copy", 1)) is not None
 
     def cannot_map(self, task: Task | VectorTask) -> str | None:
         """Say why the machine cannot run a task, or None."""
         if isinstance(task, VectorTask):
-            return "the machine has no unit for vector work" if self.machine.vector_plan(task) is None else None
+            return None if self.has_vector_unit else "the machine has no unit for vector work"
         return self.machine.cannot_map(task)
 
     def _stored(self, task: Task | VectorTask, parameter: Parameter) -> Parameter:

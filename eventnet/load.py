@@ -48,7 +48,9 @@ def load(path: str | PathLike[str]) -> nn.Module:
         )
     from eventnet.onnx.file import read_model
     from eventnet.onnx.graph import Graph
+    from eventnet.onnx.structure import opset_of
 
     file = Path(path)
     model = read_model(file, f"eventnet.load: {str(path)!r}")
-    return Graph(model, f"{str(path)!r}", file.resolve().parent).eval()
+    opset = opset_of(model, f"eventnet.load: {str(path)!r}")
+    return Graph(model.graph, opset, f"{str(path)!r}", file.resolve().parent).eval()

@@ -103,7 +103,7 @@ def _picture_shape(model: str, inputs: tuple[Any, ...], size: int | None) -> tup
         fixed = {one for one in shape[2:] if isinstance(one, int)}
         if len(fixed) < 2:
             return int(shape[1]), fixed.pop() if fixed and size is None else size or 224
-    takes = ", ".join(f"{one.name} {_shape(one.shape)}" for one in inputs)
+    takes = ", ".join(f"{one.name!r} {_shape(one.shape)}" for one in inputs)
     raise ParameterError(
         f"eventnet run: {model!r} takes {takes or 'no inputs'}, expected one square picture of 1 or 3 channels. "
         "Run it from Python: eventnet.simulate(eventnet.load(path), *inputs)."

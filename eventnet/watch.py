@@ -183,8 +183,8 @@ class Watcher:
             if tensor.device.type != "cpu":
                 found = "without values, on the meta device" if tensor.is_meta else f"on device {tensor.device}"
                 raise UnsupportedError(
-                    f"{self.where}: {form.op} in {place.name or 'the program'} is given a tensor {found}, expected the CPU, where "
-                    "events are computed. Make the model and its inputs on the CPU, or move them there with .cpu()."
+                    f"{self.where}: {form.op} in {place.name or 'the program'} is given a tensor {found}, expected the CPU, "
+                    "where events are computed. Make the model and its inputs on the CPU, or move them there with .cpu()."
                 )
 
     def _product(self, form: Form, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], place: Place) -> tuple[Any, bool]:
@@ -494,4 +494,10 @@ def _prune(tensor: torch.Tensor, threshold: float) -> tuple[torch.Tensor, int]:
 
 
 def _nonzeros(tensors: Iterable[torch.Tensor]) -> int:
-    return sum(int(torch.count_nonzero(tensor.detach())) for tensor in tensors)
+    return sum(int(torch.count_nonzero(_countable(tensor.detach()))) for tensor in tensors)
+
+
+def _countable(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor with the same zeros, of a type whose nonzeros PyTorch counts."""
+    signed = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}.get(tensor.dtype)
+    return tensor if signed is None else tensor.view(signed)

@@ -1,7 +1,8 @@
 """Multiply events by weights and add the products into the output, a job at a time.
 
-This is the plain form of the event-driven kernel: a job visits only its events, and each of them meets the weights of
-its filters. Which job adds to which output block is the job's own word, so a lost, doubled or misdirected job shows.
+A job visits only its events, and each of them meets the weights of its filters. Which job adds to which output block is the
+job's own word, so a lost, doubled or misdirected job shows. Without a machine there are no jobs, and the kernels take all
+windows at once.
 """
 
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwmodel.compiled import compiled
-from hwmodel.kernels import Tiles, multiply, worth_cutting
+from hwmodel.kernels import multiply, worth_cutting
 from hwmodel.operands import Array
 from hwmodel.plan import Block, Events
 from hwmodel.task import Task
@@ -105,25 +106,23 @@ class Products:
 
 
 def multiply_all(task: Task, integers: bool = False) -> Products:
-    """Add all products of a task up without any machine, with the fast kernels.
+    """Add all products of a task up without any machine.
 
-    Cost: see `hwmodel.kernels`. The weights are laid out for them at their first use, and kept so with the weights.
+    Cost: see `hwmodel.kernels`. Weights are cut into tiles at their first use in many windows, and the tiles kept with them.
     """
     products = Products(task, values=False)
     activations, cut = task.activations, worth_cutting(task.windows, task.filters)
     if integers:
-        products.integer_blocks, products.added = _add_up(task, activations.integers, task.weights.integer_tiles(cut))
+        operands = activations.integers, activations.nonzero
+        tiles = task.weights.integer_tiles(cut)
+        products.integer_blocks, products.added = multiply(*operands, task.groups, tiles, task.reach)
     if Products.possible(task):
         assert activations.values is not None
         assert task.weights.values is not None
         kind = np.result_type(activations.values, task.weights.values)
-        values = activations.values.astype(kind, copy=False)
-        products.blocks, products.added = _add_up(task, values, task.weights.tiles(kind, cut))
+        operands = activations.values.astype(kind, copy=False), activations.nonzero
+        products.blocks, products.added = multiply(*operands, task.groups, task.weights.tiles(kind, cut), task.reach)
     return products
-
-
-def _add_up(task: Task, activations: Array, tiles: Tiles) -> tuple[Array, NDArray[np.int64]]:
-    return multiply(activations, task.activations.nonzero, task.groups, tiles, task.reach)
 
 
 @compiled

@@ -1,18 +1,18 @@
 """An ONNX graph as a PyTorch module that runs its nodes one by one."""
 
-import re
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from onnx import AttributeProto, ModelProto, NodeProto, ValueInfoProto
+from onnx import AttributeProto, GraphProto, NodeProto, ValueInfoProto
 from torch import nn
 
 from eventnet.onnx.operators import operators
 from eventnet.onnx.step import Function, Step
-from eventnet.onnx.structure import name_of, opset_of
+from eventnet.onnx.structure import branches, captured, name_of, shown
 from eventnet.onnx.tensors import to_torch
 from eventnet.onnx.types import TYPES, type_name
 from hwmodel.errors import EventNetError, ParameterError, ShapeError, UnsupportedError
@@ -22,11 +22,11 @@ CONSTANT = ("value", "value_float", "value_floats", "value_int", "value_ints")
 
 
 @dataclass(frozen=True)
-class Input:
-    """An input that the file declares: a size is a number, a name for any number, or None."""
+class Value:
+    """An input or output that the file declares: a size is a number, a name for any number, or None."""
 
     name: str
-    dtype: torch.dtype
+    dtype: torch.dtype | None
     shape: tuple[int | str | None, ...] | None
 
 
@@ -41,14 +41,18 @@ class Node(nn.Module):
     def forward(self, *inputs: Tensor | None) -> Any:
         """Return the node's output, or a tuple of its outputs."""
         try:
-            return self._function(self.step, *inputs)
+            made = self._function(self.step, *inputs)
+            count = len(made) if isinstance(made, tuple) else 1
+            if count < self.step.outputs:
+                raise self.step.unsupported(f"{self.step.outputs} outputs are named", f"at most {count}")
+            return made
         except EventNetError:
             raise
-        except (RuntimeError, ValueError, IndexError, TypeError, NotImplementedError, ZeroDivisionError) as error:
+        except (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError) as error:
             shapes = ", ".join(str(tuple(one.shape)) for one in inputs if one is not None)
             said = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
             raise ShapeError(
-                f"{self.step.where}: PyTorch says {said[:200]!r} of inputs of shapes {shapes}, expected what the operator "
+                f"{self.step.where}: it fails with {said[:200]!r} on inputs of shapes {shapes}, expected what the operator "
                 "takes. Give the model other inputs, or export it again."
             ) from error
 
@@ -61,41 +65,45 @@ class Graph(nn.Module):
     """A model from an ONNX file.
 
     Every node but constants is a child module of the node's name, or of its operator and place if it has none, with dots and
-    repeated names replaced. Initializers of floating-point type are parameters, others and constants are buffers.
+    repeated names replaced. Initializers of floating-point type are parameters; others, constants and the running statistics of
+    batch normalisation are buffers.
 
     Parameters
     ----------
-    model
-        What `eventnet.onnx.file.read_model` returned.
+    graph
+        That of a model which `eventnet.onnx.file.read_model` returned, or a branch of an If in it.
+    opset
+        The version of the standard that it is written in.
     name
         The file, as errors call it.
     folder
         Where external data lie.
+    takes
+        What a branch takes from the graph around it; its inputs, of any type and shape.
 
     Attributes
     ----------
     inputs
         What `forward` takes, in order.
-    output_names
+    outputs
         What it returns: a tensor if it is one, a tuple of tensors otherwise.
     """
 
-    def __init__(self, model: ModelProto, name: str, folder: Path) -> None:
+    def __init__(self, graph: GraphProto, opset: int, name: str, folder: Path, takes: Sequence[str] = ()) -> None:
         super().__init__()
         self._where = name
         self._attributes: dict[str, str] = {}  # value -> the parameter or buffer that holds it
-        where, graph = f"eventnet.load: {name}", model.graph
-        opset = opset_of(model, where)
+        self._repeats: Counter[str] = Counter()
+        where = f"eventnet.load: {name}"
+        statistics = {name for node in graph.node if node.op_type == "BatchNormalization" for name in node.input[3:5]}
         for tensor in graph.initializer:
-            self._hold(tensor.name, to_torch(tensor, where, folder), learned=True)
+            self._hold(tensor.name, to_torch(tensor, where, folder), learned=tensor.name not in statistics)
         self.inputs = tuple(
-            Input(one.name, _type(one, where, "input"), _declared(one))
+            Value(one.name, _type(one, where, "input"), _declared(one))
             for one in graph.input
             if one.name not in self._attributes
-        )
-        for one in graph.output:
-            _type(one, where, "output")
-        self.output_names = tuple(one.name for one in graph.output)
+        ) + tuple(Value(one, None, None) for one in takes)
+        self.outputs = tuple(Value(one.name, _type(one, where, "output"), _declared(one)) for one in graph.output)
         self._order: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = []
         for place, node in enumerate(graph.node):
             self._add(node, place, opset, folder)
@@ -114,12 +122,13 @@ class Graph(nn.Module):
         values: dict[str, Tensor | None] = {"": None, **self._bound(inputs, named)}
         values |= {value: getattr(self, attribute) for value, attribute in self._attributes.items()}
         for place, (module, takes, makes) in enumerate(self._order):
-            made = self._modules[module](*(values[name] for name in takes))  # type: ignore[misc]
-            values.update(zip(makes, made if isinstance(made, tuple) else (made,), strict=False))
-            values[""] = None
+            made = self.get_submodule(module)(*(values[name] for name in takes))
+            values |= dict(zip(makes, made if isinstance(made, tuple) else (made,), strict=False)) | {"": None}
             for name in self._last[place]:
                 del values[name]
-        outputs = tuple(values[name] for name in self.output_names)
+        outputs = tuple(values[one.name] for one in self.outputs)
+        for declared, output in zip(self.outputs, outputs, strict=True):
+            self._check_output(declared, output)
         return outputs[0] if len(outputs) == 1 else outputs
 
     def _hold(self, value: str, tensor: Tensor, learned: bool) -> None:
@@ -132,26 +141,37 @@ class Graph(nn.Module):
 
     def _add(self, node: NodeProto, place: int, opset: int, folder: Path) -> None:
         where = f"{self._where}: {name_of(node)}"
+        if node.op_type == "If":
+            self._add_branches(node, place, opset, folder)
+            return
         attributes = {one.name: _attribute(one, f"eventnet.load: {where}", folder) for one in node.attribute}
         if node.op_type == "Constant":
             self._hold(node.output[0], _constant(attributes, f"eventnet.load: {where}"), learned=False)
             return
-        step = Step(where, node.op_type, opset, len(node.output), attributes)
+        named = max(number for number, output in enumerate(node.output, 1) if output)
+        step = Step(where, node.op_type, opset, named, attributes)
         module = self._free_name(node.name or f"{node.op_type}_{place}")
         self.add_module(module, Node(step, operators()[node.op_type]))
         self._order.append((module, tuple(node.input), tuple(node.output)))
 
+    def _add_branches(self, node: NodeProto, place: int, opset: int, folder: Path) -> None:
+        taken = [captured(branch) for branch in branches(node)]
+        graphs = [Graph(branch, opset, self._where, folder, names) for branch, names in zip(branches(node), taken, strict=True)]
+        module = self._free_name(node.name or f"{node.op_type}_{place}")
+        self.add_module(module, If(f"{self._where}: {name_of(node)}", *graphs))
+        self._order.append((module, (node.input[0], *taken[0], *taken[1]), tuple(node.output)))
+
     def _free_name(self, name: str) -> str:
         """Return a name that a module can have: without dots, and neither taken nor an attribute of every module."""
-        plain = free = re.sub(r"\.", "_", name) or "_"
-        count = 2
+        plain = free = name.replace(".", "_") or "_"
         while hasattr(self, free):
-            free, count = f"{plain}_{count}", count + 1
+            self._repeats[plain] += 1
+            free = f"{plain}_{self._repeats[plain] + 1}"
         return free
 
     def _last_uses(self) -> list[list[str]]:
         """List for each node the values that nobody needs after it."""
-        kept = {"", *self.output_names, *self._attributes, *(one.name for one in self.inputs)}
+        kept = {"", *self._attributes, *(one.name for one in (*self.inputs, *self.outputs))}
         last: dict[str, int] = {}
         for place, (_, takes, makes) in enumerate(self._order):
             last |= dict.fromkeys((*makes, *takes), place)
@@ -167,7 +187,7 @@ class Graph(nn.Module):
         if len(inputs) != len(free) or any(name not in names for name in named):
             given = f"{len(inputs)} inputs" + (f" and {', '.join(map(repr, named))}" if named else "")
             raise ParameterError(
-                f"{self._where}: the model is given {given}, expected {len(names)}: {', '.join(names)}. "
+                f"{self._where}: the model is given {given}, expected {len(names)}: {', '.join(map(shown, names))}. "
                 "Give one tensor for each, in this order or by name."
             )
         bound = dict(zip(free, inputs, strict=True)) | dict(named)
@@ -176,9 +196,21 @@ class Graph(nn.Module):
             self._check_input(one, bound[one.name], sizes)
         return bound
 
-    def _check_input(self, declared: Input, given: object, sizes: dict[str, int]) -> None:
+    def _check_output(self, declared: Value, made: Tensor | None) -> None:
+        shape = declared.shape
+        if made is None or shape is None:
+            return
+        known = zip(made.shape, shape, strict=False)
+        if made.dim() != len(shape) or any(isinstance(wanted, int) and wanted != size for size, wanted in known):
+            wanted = ", ".join("any" if one is None else shown(str(one)) for one in shape)
+            raise ShapeError(
+                f"{self._where}: output {declared.name!r} has shape {tuple(made.shape)}, expected ({wanted}) as the file says. "
+                "Export the model again."
+            )
+
+    def _check_input(self, declared: Value, given: object, sizes: dict[str, int]) -> None:
         what = f"{self._where}: input {declared.name!r}"
-        if not isinstance(given, Tensor) or given.dtype != declared.dtype:
+        if not isinstance(given, Tensor) or declared.dtype not in (None, given.dtype):
             found = f"of type {given.dtype}" if isinstance(given, Tensor) else f"a {type(given).__name__}"
             raise ParameterError(f"{what} is {found}, expected a tensor of type {declared.dtype}. Convert it first.")
         if declared.shape is None:
@@ -188,11 +220,31 @@ class Graph(nn.Module):
             wanted_size = sizes.setdefault(wanted, size) if isinstance(wanted, str) else wanted
             fits = fits and wanted_size in (None, size)
         if not fits:
-            known = ", ".join("any" if one is None else str(sizes.get(str(one), one)) for one in declared.shape)
+            known = ", ".join("any" if one is None else shown(str(sizes.get(str(one), one))) for one in declared.shape)
             raise ShapeError(
                 f"{what} has shape {tuple(given.shape)}, expected ({known}). "
                 "Give the model an input of the shape it was exported for."
             )
+
+
+class If(nn.Module):
+    """A node that runs one of two graphs."""
+
+    def __init__(self, where: str, then: Graph, otherwise: Graph) -> None:
+        super().__init__()
+        self._where = where
+        self.then_branch, self.else_branch = then, otherwise
+
+    def forward(self, condition: Tensor, *taken: Tensor) -> Any:
+        """Run the first graph if the condition holds, the second otherwise, each on what it takes."""
+        count = len(self.then_branch.inputs)
+        if condition.numel() != 1:
+            raise ShapeError(
+                f"{self._where}: the condition has {condition.numel()} elements, expected 1. Export the model again."
+            )
+        if bool(condition.item()):
+            return self.then_branch(*taken[:count])
+        return self.else_branch(*taken[count:])
 
 
 def _type(value: ValueInfoProto, where: str, role: str) -> torch.dtype:
@@ -217,7 +269,8 @@ def _declared(value: ValueInfoProto) -> tuple[int | str | None, ...] | None:
     if not tensor.HasField("shape"):
         return None
     kinds = [(one.WhichOneof("value"), one) for one in tensor.shape.dim]
-    return tuple(one.dim_value if kind == "dim_value" else (one.dim_param or None) for kind, one in kinds)
+    # Some exporters write 0 or -1 for a size that is left open.
+    return tuple((max(0, one.dim_value) if kind == "dim_value" else one.dim_param) or None for kind, one in kinds)
 
 
 def _attribute(attribute: AttributeProto, where: str, folder: Path) -> Any:

@@ -9,6 +9,7 @@ import torch
 from hwmodel.errors import UnsupportedError
 
 Function = Callable[..., Any]
+LARGEST_TENSOR = 2**31
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,17 @@ class Step:
         """Return an attribute, or its default."""
         return self.attributes.get(name, default)
 
+    def check_elements(self, count: int) -> None:
+        """Refuse to make a tensor larger than any model needs: its size is only a number in the file, or an input.
+
+        Raises
+        ------
+        UnsupportedError
+            If it would have more than 2^31 elements.
+        """
+        if count > LARGEST_TENSOR:
+            raise self.unsupported(f"a tensor of {count} elements is to be made", f"at most {LARGEST_TENSOR}")
+
     def unsupported(self, found: str, expected: str) -> UnsupportedError:
         """Make the error for something that this operator cannot do here."""
         return UnsupportedError(f"{self.where}: {found}, expected {expected}. Export the model without it.")
@@ -52,7 +64,15 @@ def integers(values: list[int] | tuple[int, ...]) -> torch.Tensor:
 
 
 def axis_of(axis: int, rank: int) -> int:
-    """Return an axis counted from the front."""
+    """Return an axis counted from the front.
+
+    Raises
+    ------
+    IndexError
+        If there is no such axis.
+    """
+    if not -max(1, rank) <= axis < max(1, rank):
+        raise IndexError(f"axis {axis} is out of the range of {rank} dimensions")
     return axis + rank if axis < 0 else axis
 
 

@@ -1,18 +1,21 @@
 """What an ONNX graph is made of: operators that we have, in an order in which each input is made before it is used."""
 
-from onnx import FunctionProto, ModelProto, NodeProto, defs, inliner
+import difflib
+from collections.abc import Iterable
+
+from onnx import FunctionProto, GraphProto, ModelProto, NodeProto, defs
 
 from eventnet.onnx.operators import operators
-from hwmodel.catalogue import expected_one_of
 from hwmodel.errors import DataError, UnsupportedError
 
 STANDARD = ("", "ai.onnx")
 OLDEST_OPSET = 7
 NEWEST_OPSET: int = defs.onnx_opset_version()
-LARGEST_GRAPH = 1_000_000  # nodes, after functions are written out
-FROM_STANDARD = ("", "ai.onnx", "ai.onnx.preview")  # domains whose functions the standard writes out
+BRANCHES = ("then_branch", "else_branch")
+LARGEST_GRAPH = 100_000  # nodes, after functions are written out
+DEEPEST_CALL = 100
 
-Key = tuple[str, str]
+Key = tuple[str, str, str]
 
 
 def opset_of(model: ModelProto, where: str) -> int:
@@ -39,66 +42,28 @@ def opset_of(model: ModelProto, where: str) -> int:
 
 def name_of(node: NodeProto) -> str:
     """Say which node of a graph this is."""
-    return f"node {node.name!r} ({node.op_type})" if node.name else f"the node {node.op_type} that makes {node.output[0]!r}"
+    operator = shown(node.op_type)
+    if node.name or not node.output:
+        return f"node {node.name!r} ({operator})"
+    return f"the node {operator} that makes {node.output[0]!r}"
 
 
-def written_out(model: ModelProto, where: str) -> ModelProto:
-    """Write out functions: the model's own, and operators that the standard defines by others and that we do not have.
+def shown(name: str) -> str:
+    """Return a name from a file without line breaks and the like."""
+    return repr(name)[1:-1]
+
+
+def check_functions(model: ModelProto, where: str) -> None:
+    """Check that a model's own functions end, and do not stand for more nodes than anyone could wait for.
 
     Raises
     ------
     DataError
-        If the model's functions call each other in a circle, or would become larger than memory.
+        If they call each other in a circle, or would become too large.
     """
-    if model.functions:
-        _check_functions(model, where)
-        model = inliner.inline_local_functions(model)
-    versions = {one.domain: one.version for one in model.opset_import}
-    for node in model.graph.node:
-        _give_defaults(node, versions)
-    missing = sorted({_key(node) for node in model.graph.node if node.op_type not in operators()})
-    known = [key for key in missing if _has_function(key, versions)]
-    if not known:
-        return model
-    try:
-        return inliner.inline_selected_functions(model, known, inline_schema_functions=True)
-    except RuntimeError:  # it needs the type of every input, optional ones included
-        return model
-
-
-def _give_defaults(node: NodeProto, versions: dict[str, int]) -> None:
-    """Add the attributes that a node leaves out to operators defined by others: their definitions refer to them."""
-    key = _key(node)
-    if not _has_function(key, versions):
-        return
-    given = {one.name for one in node.attribute}
-    for name, attribute in _schema(key, versions).attributes.items():
-        if name not in given and attribute.default_value.type:
-            node.attribute.append(attribute.default_value)
-
-
-def _schema(key: Key, versions: dict[str, int]) -> defs.OpSchema:
-    domain, operator = key
-    return defs.get_schema(operator, versions.get(domain, NEWEST_OPSET), domain)
-
-
-def _key(node: NodeProto) -> Key:
-    return ("" if node.domain in STANDARD else node.domain, node.op_type)
-
-
-def _has_function(key: Key, versions: dict[str, int]) -> bool:
-    domain, operator = key
-    if domain not in FROM_STANDARD or not defs.has(operator, versions.get(domain, NEWEST_OPSET), domain):
-        return False
-    schema = _schema(key, versions)
-    functions = ("has_function", "has_context_dependent_function")  # which the package's own types leave out
-    return any(getattr(schema, one) for one in functions)
-
-
-def _check_functions(model: ModelProto, where: str) -> None:
-    functions = {(one.domain, one.name): one for one in model.functions}
+    functions = {(one.domain, one.name, one.overload): one for one in model.functions}
     sizes: dict[Key, int] = {}
-    total = sum(_written_size((node.domain, node.op_type), functions, sizes, (), where) for node in model.graph.node)
+    total = _written_size(model.graph.node, functions, sizes, (), where) if functions else 0
     if total > LARGEST_GRAPH:
         raise DataError(
             f"{where}: its functions stand for {total} nodes, expected at most {LARGEST_GRAPH}. Do not trust this file."
@@ -106,19 +71,25 @@ def _check_functions(model: ModelProto, where: str) -> None:
 
 
 def _written_size(
-    key: Key, functions: dict[Key, FunctionProto], sizes: dict[Key, int], within: tuple[Key, ...], where: str
+    nodes: Iterable[NodeProto], functions: dict[Key, FunctionProto], sizes: dict[Key, int], within: tuple[Key, ...], where: str
 ) -> int:
-    """Return how many nodes a call becomes."""
-    if key not in functions:
-        return 1
-    if key in within:
-        raise DataError(f"{where}: function {key[1]!r} calls itself, expected functions that end. Do not trust this file.")
-    if key not in sizes:
-        inner = (*within, key)
-        sizes[key] = sum(
-            _written_size((node.domain, node.op_type), functions, sizes, inner, where) for node in functions[key].node
-        )
-    return sizes[key]
+    """Return how many nodes these become."""
+    total = 0
+    for node in nodes:
+        key = (node.domain, node.op_type, node.overload)
+        if any(one.HasField("g") or one.graphs for one in node.attribute):
+            raise UnsupportedError(
+                f"{where}: {name_of(node)} holds a graph, expected plain operators. Export the model without control flow."
+            )
+        if key in within or len(within) > DEEPEST_CALL:
+            raise DataError(
+                f"{where}: function {node.op_type!r} calls itself or too many others, expected functions that end. "
+                "Do not trust this file."
+            )
+        if key in functions and key not in sizes:
+            sizes[key] = _written_size(functions[key].node, functions, sizes, (*within, key), where)
+        total += sizes.get(key, 1)
+    return total
 
 
 def check_graph(model: ModelProto, where: str) -> None:
@@ -131,17 +102,40 @@ def check_graph(model: ModelProto, where: str) -> None:
     DataError
         If a value is made twice, by nobody, or after its use.
     """
-    graph = model.graph
+    _check_names(model.graph, set(), where)
+
+
+def branches(node: NodeProto) -> list[GraphProto]:
+    """Return the two graphs of an If, that for true first, and no graphs of other nodes."""
+    held = {one.name: one.g for one in node.attribute if one.HasField("g")}
+    return [held[name] for name in BRANCHES if name in held] if node.op_type == "If" else []
+
+
+def captured(graph: GraphProto) -> list[str]:
+    """List what a branch takes from the graph around it, in order of first use."""
+    made = {one.name for one in graph.initializer}
+    taken: dict[str, None] = {}
+    for node in graph.node:
+        within = [name for branch in branches(node) for name in captured(branch)]
+        taken |= dict.fromkeys(name for name in (*node.input, *within) if name and name not in made)
+        made.update(node.output)
+    taken |= dict.fromkeys(one.name for one in graph.output if one.name not in made)
+    return list(taken)
+
+
+def _check_names(graph: GraphProto, around: set[str], where: str) -> None:
     if not graph.output:
         raise DataError(f"{where}: the graph has no outputs, expected at least one. Export the model again.")
     for node in graph.node:
         _check_operator(node, where)
-    made = {one.name for one in graph.initializer} | {one.name for one in graph.input}
+    made = around | {one.name for one in graph.initializer} | {one.name for one in graph.input}
     later = {name for node in graph.node for name in node.output}
     for node in graph.node:
         for name in node.input:
             if name and name not in made:
                 _refuse_input(node, name, name in later, where)
+        for branch in branches(node):
+            _check_names(branch, made, where)
         for name in node.output:
             if name and name in made:
                 raise DataError(f"{where}: {name!r} is made twice, expected each value once. Export the model again.")
@@ -154,20 +148,28 @@ def check_graph(model: ModelProto, where: str) -> None:
 
 
 def _check_operator(node: NodeProto, where: str) -> None:
-    what = f"{where}: {name_of(node)}" if node.output else f"{where}: a node {node.op_type} without outputs"
+    what = f"{where}: {name_of(node)}"
+    if not any(node.output):
+        raise DataError(f"{what} makes nothing, expected an output. Export the model again.")
     if node.domain not in STANDARD:
         raise UnsupportedError(
             f"{what} is of domain {node.domain!r}, expected operators of the ONNX standard. "
             "Export the model without custom operators."
         )
-    if node.op_type != "Constant" and node.op_type not in operators():
-        known = defs.has(node.op_type)
+    if node.op_type == "If" and len(branches(node)) < len(BRANCHES):
+        raise DataError(f"{what} lacks a branch, expected {' and '.join(BRANCHES)}. Export the model again.")
+    if node.op_type in ("Constant", "If") or node.op_type in operators():
+        return
+    if defs.has(node.op_type):
         raise UnsupportedError(
-            f"{what} is an operator of the standard that has no function here, expected one that "
-            "has. Add it to eventnet/onnx/operators, or export the model without it."
-            if known
-            else f"{what} is no operator of the standard, {expected_one_of(node.op_type, operators())}"
+            f"{what} is an operator without a function here, expected one that has. Add it to eventnet/onnx/operators, or "
+            "export the model without it."
         )
+    near = difflib.get_close_matches(node.op_type, operators(), n=1)
+    raise UnsupportedError(
+        f"{what} is no operator of the standard, expected one that is. "
+        + (f"Did you mean {near[0]!r}?" if near else "Export the model without it.")
+    )
 
 
 def _refuse_input(node: NodeProto, name: str, later: bool, where: str) -> None:

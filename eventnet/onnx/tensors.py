@@ -35,6 +35,11 @@ def check_tensors(model: ModelProto, where: str, folder: Path) -> None:
         _check(tensor, where, folder)
 
 
+def has_external_data(model: ModelProto, where: str) -> bool:
+    """Tell whether any tensor's data lie in another file."""
+    return any(tensor.data_location == TensorProto.EXTERNAL for tensor in _tensors(model, where))
+
+
 def to_torch(tensor: TensorProto, where: str, folder: Path) -> torch.Tensor:
     """Make a PyTorch tensor of a checked one."""
     if tensor.data_location == TensorProto.EXTERNAL:

@@ -1,6 +1,5 @@
 """From a feature map to its events: what is nonzero, row by row and block of channels by block of channels."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from hwmodel.kernels.vectors import COMPRESSED_LANES, compress_lanes
 Array = NDArray[Any]
 
 LARGEST_OPERAND = np.iinfo(np.int32).max
+_INT32, _INT64 = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64)  # examples, by which compiled code knows a type
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ def compress(values: Array, nonzero: NDArray[np.uint8], groups: int, block: int)
     Parameters
     ----------
     values
-        (frames, depth, height, width, channels), float32, float64, int64 or int8.
+        (frames, depth, height, width, channels), contiguous: float32, float64, int64 or int8.
     nonzero
         uint8 of the same shape: which of them are events.
     groups
@@ -57,15 +57,10 @@ def compress(values: Array, nonzero: NDArray[np.uint8], groups: int, block: int)
 
     Cost: a look at each activation, 16 at a time where a block has as many.
     """
-    *outer, columns, channels = nonzero.shape
-    rows, channels = math.prod(outer), channels // max(1, groups)
-    blocks = -(-channels // block)
-    narrow = columns * channels <= LARGEST_OPERAND
-    found = np.empty(nonzero.size, dtype=np.int32 if values.itemsize == 1 else values.dtype)
-    operands = np.empty(nonzero.size, dtype=np.int32 if narrow else np.int64)
-    pointers = np.empty((rows, groups * blocks, columns + 1), dtype=np.int64)
-    events = _compress(values, nonzero, groups, channels, block, found, operands, pointers)
-    return Events(found[:events], operands[:events], pointers, channels)
+    channels = nonzero.shape[4] // max(1, groups)
+    like = _INT32 if values.itemsize == 1 else values
+    numbers = _INT32 if nonzero.shape[3] * channels <= LARGEST_OPERAND else _INT64
+    return Events(*_compress(values, nonzero, groups, channels, block, like, numbers), channels)
 
 
 @compiled
@@ -75,12 +70,14 @@ def _compress(
     groups: int,
     channels: int,
     block: int,
-    values: Array,
-    operands: Array,
-    pointers: NDArray[np.int64],
-) -> int:
-    numbers, nonzero = given.reshape(-1), mask.reshape(-1)
-    rows, blocks, columns = pointers.shape[0], pointers.shape[1] // max(1, groups), pointers.shape[2] - 1
+    like: Array,
+    numbers: Array,
+) -> tuple[Array, Array, NDArray[np.int64]]:
+    rows, columns, blocks = mask.shape[0] * mask.shape[1] * mask.shape[2], mask.shape[3], -(-channels // block)
+    # Made here and not in Python: with cold caches that takes as long as compressing a vector of activations.
+    values, operands = np.empty(mask.size, dtype=like.dtype), np.empty(mask.size, dtype=numbers.dtype)
+    pointers = np.empty((rows, groups * blocks, columns + 1), dtype=np.int64)
+    every, nonzero = given.reshape(-1), mask.reshape(-1)
     end = 0
     for row in range(rows):
         for group in range(groups):
@@ -92,13 +89,13 @@ def _compress(
                     here = ((row * columns + column) * groups + group) * channels
                     operand = column * channels
                     while channel + COMPRESSED_LANES <= stop:
-                        end += compress_lanes(values, operands, end, numbers, nonzero, here + channel, operand + channel)
+                        end += compress_lanes(values, operands, end, every, nonzero, here + channel, operand + channel)
                         channel += COMPRESSED_LANES
                     while channel < stop:
                         if nonzero[here + channel]:
-                            values[end] = numbers[here + channel]
+                            values[end] = every[here + channel]
                             operands[end] = operand + channel
                             end += 1
                         channel += 1
                     pointers[row, group * blocks + number, column + 1] = end
-    return end
+    return values[:end], operands[:end], pointers

@@ -22,7 +22,7 @@ Array = NDArray[Any]
 VECTORS = (8, 6, 4, 2) if binding.get_host_cpu_features().get("avx512f") else (6, 4, 2)
 
 FEWEST_WINDOWS = 8  # with fewer, copying the weights into tiles costs more than using them does
-FEWEST_FILTERS = 9  # with fewer, most of a tile would be padding
+FEWEST_FILTERS = 4  # with fewer, tiles would take many times the memory; depthwise gradients have one filter and many operands
 
 
 @dataclass(frozen=True, eq=False)

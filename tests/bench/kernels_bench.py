@@ -7,6 +7,7 @@ second, `dense G/s` all products of the dense operator. Goals: fully connected 0
 """
 
 from collections.abc import Callable
+from functools import partial
 from itertools import cycle
 from time import thread_time
 
@@ -25,6 +26,10 @@ from hwmodel.products import multiply_all
 DENSITIES = (1, 0.5, 0.2, 0.1, 0.02)
 INPUTS = 5  # so that no branch or cache can know the events before
 REPEATS = 15
+NOTE = (
+    "Both sides had one thread (`torch.set_num_threads(1)`), and times are its processor time, medians of pairs; geometry and the "
+    "tiles of static weights were made before."
+)
 
 
 def measure() -> list[str]:
@@ -32,7 +37,7 @@ def measure() -> list[str]:
     torch.set_num_threads(1)
     try:
         with torch.no_grad():
-            return [*operators(), "", *alexnet()]
+            return [NOTE, "", *operators(), "", *alexnet()]
     finally:
         torch.set_num_threads(threads)
 
@@ -78,8 +83,8 @@ def line(
     dense: Callable[[torch.Tensor], torch.Tensor],
 ) -> str:
     products = np.mean([multiply_all(task).added.sum() for task in tasks])
-    task_of, input_of = cycle(tasks), cycle(given)
-    measured = pairs(lambda: add_up(next(task_of)), lambda: dense(next(input_of)), repeats=REPEATS, clock=thread_time)
+    runs, inputs = cycle([adder(task) for task in tasks]), cycle(given)
+    measured = pairs(lambda: next(runs)(), lambda: dense(next(inputs)), repeats=REPEATS, clock=thread_time)
     events, reference = median_of(measured, 0), median_of(measured, 1)
     return (
         f"| {name} | {density} | {reference * 1e3:.2f} | {events * 1e3:.2f} | {1 / median_ratio(measured):.2f} | "
@@ -87,11 +92,11 @@ def line(
     )
 
 
-def add_up(task: Task) -> None:
-    """Compress and accumulate; the weights' tiles and the geometry are kept with weights and task."""
-    values = task.activations.values
+def adder(task: Task) -> Callable[[], object]:
+    """Compress and accumulate; the tiles of static weights and the geometry are known before."""
+    values, nonzero = task.activations.values, task.activations.nonzero
     tiles = task.weights.tiles(values.dtype, worth_cutting(task.windows, task.filters))
-    multiply(values, task.activations.nonzero, task.groups, tiles, task.reach)
+    return partial(multiply, values, nonzero, task.groups, tiles, task.reach)
 
 
 def alexnet() -> list[str]:
@@ -111,11 +116,12 @@ def alexnet() -> list[str]:
     network(photograph)
     for hook in hooks:
         hook.remove()
-    tasks = [make() for make in calls]
+
+    adders = [adder(make()) for make in calls]
 
     def products() -> None:
-        for task in tasks:
-            add_up(task)
+        for run in adders:
+            run()
 
     def values() -> None:
         for make in calls:

@@ -147,7 +147,7 @@ class Network:
         return lambda one: F.pad(one, (1, 0), value=1.0) if one.shape[-1] < 8 else one
 
     def _edges(self, value: Tensor, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
-        """Send tokens along random edges and add, or take the largest of, what arrives."""
+        """Send tokens along random edges and add, or (of real values, whose ties are rare) take the largest of, what arrives."""
         tokens = self._tokens(value)
         nodes, width = tokens(value).shape
         sources, targets = (torch.randint(0, nodes, (7,), generator=generator) for _ in range(2))
@@ -155,9 +155,9 @@ class Network:
         arrive = (
             lambda into, sent: into.index_add(0, targets, sent),
             lambda into, sent: into.scatter_add(0, index, sent),
-            lambda into, sent: into.scatter_reduce(0, index, sent, "amax"),
             lambda into, sent: into.index_put((targets,), sent, accumulate=True),
-        )[self._draw(generator, 0, 1, 2, 3)]
+            lambda into, sent: into.scatter_reduce(0, index, sent, "amax"),
+        )[self._draw(generator, 0, 1, 2, 3) if self.kind == "real" else self._draw(generator, 0, 1, 2)]
         return lambda one: self._bounded(arrive(torch.zeros_like(tokens(one)), tokens(one).index_select(0, sources)))
 
     def _adjacency(self, value: Tensor, generator: torch.Generator) -> Callable[[Tensor], Tensor]:

@@ -15,7 +15,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 from generated import networks
 from generated_runs import EXAMPLES, SETTINGS, check_accounts, check_variety, count, run, strides
 
-pytestmark = pytest.mark.filterwarnings("ignore:Sparse")
 drawn: Counter[str] = Counter()
 
 

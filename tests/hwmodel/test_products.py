@@ -1,9 +1,12 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwmodel import Task
+from hwmodel.given import matmul_weights
 from hwmodel.plan import Block, Events
 from hwmodel.products import Products, multiply_all
 
@@ -112,3 +115,29 @@ def test_products_are_added_in_the_wider_type(left, right, result):
 def test_a_nan_event_reaches_its_outputs_and_no_other():
     task = Task.convolution(np.array([[1.0, np.nan, 0.0, 2.0]]), np.array([[[1.0, 1.0]]]))
     assert np.isnan(multiply_all(task).outputs).tolist() == [[True, True, False]]
+
+
+def test_several_threads_may_multiply_at_once():
+    generator = np.random.default_rng(4)
+    rows, columns = generator.integers(-3, 4, (6, 20, 50)), generator.integers(-3, 4, (50, 40))
+    tasks = [Task.matmul(one, columns) for one in rows]
+    with ThreadPoolExecutor(4) as pool:
+        outputs = list(pool.map(lambda task: multiply_all(task).outputs.tolist(), tasks))
+    assert outputs == (rows @ columns).tolist()
+
+
+def test_operands_that_cannot_be_written_are_read():
+    operands = np.ones((20, 3), dtype=np.float32), np.ones((3, 40), dtype=np.float32)
+    for operand in operands:
+        operand.setflags(write=False)
+    assert multiply_all(Task.matmul(*operands)).outputs.tolist() == [[3.0] * 40] * 20
+
+
+def test_tiles_are_made_once_for_weights_that_are_laid_out():
+    laid_out = matmul_weights(np.ones((3, 40), dtype=np.float32))
+    multiply_all(Task.matmul(np.ones((20, 3), dtype=np.float32), laid_out), integers=True)
+    tiles, integer_tiles = laid_out.tiles(np.float32, cut=True), laid_out.integer_tiles(cut=True)
+    assert laid_out.tiles(np.dtype("float32"), cut=True) is tiles
+    assert laid_out.integer_tiles(cut=True) is integer_tiles
+    assert laid_out.tiles(np.float64, cut=True).values.dtype == np.float64
+    assert laid_out.tiles(np.float64, cut=False).values.tolist() == laid_out.values[:, None].tolist()

@@ -41,7 +41,13 @@ def _folded(function: Callable[[Tensor, Tensor], Tensor]) -> Function:
 
 
 def _divide(a: Tensor, b: Tensor) -> Tensor:
-    return torch.div(a, b) if a.is_floating_point() else torch.div(a, b, rounding_mode="trunc")
+    if a.is_floating_point():
+        return torch.div(a, b)
+    minus = b == -1
+    if not bool(minus.any()):
+        return torch.div(a, b, rounding_mode="trunc")
+    # The smallest integer by -1 ends the process: no processor can hold the result.
+    return torch.where(minus, -a, torch.div(a, torch.where(minus, 1, b), rounding_mode="trunc")).to(a.dtype)
 
 
 def _power(base: Tensor, exponent: Tensor) -> Tensor:

@@ -71,6 +71,7 @@ def _scatter_nd(step: Step, x: Tensor, indices: Tensor, updates: Tensor) -> Tens
 
 def _one_hot(step: Step, indices: Tensor, depth: Tensor, values: Tensor) -> Tensor:
     classes = int(depth.flatten()[0].item())
+    step.check_elements(indices.numel() * classes)
     axis = axis_of(step.get("axis", -1), indices.dim() + 1)
     wide = _from_front(indices, classes).unsqueeze(axis)
     shape = [-1 if place == axis else 1 for place in range(wide.dim())]

@@ -68,29 +68,39 @@ class Weights:
     peepholes: tuple[Tensor, ...] | None
 
 
-def _run(step: Step, inputs: Sequence[Tensor | None], standard: Sequence[str], cell: Callable[..., Advance]) -> Any:
-    """Run all directions of a layer; inputs are those of an LSTM, which has the most."""
-    x, w, r, b, lengths, *states, p = inputs
-    assert x is not None
-    assert w is not None
-    assert r is not None
-    batch_first = bool(step.get("layout", 0))
-    x = x.transpose(0, 1) if batch_first else x
-    directions, hidden = w.shape[0], r.shape[2]
+def _layer(standard: Sequence[str], cell: Callable[..., Advance]) -> Function:
+    """Make the function of a layer; it takes the inputs of an LSTM, which has the most."""
     count = 2 if cell is _lstm else 1
-    functions = _activations(step, standard, directions)
-    ys, lasts = [], []
-    for one in range(directions):
-        weights = _weights(w, r, b, p, one, hidden)
-        first = tuple(_first(state, x, one, hidden, batch_first) for state in states[:count])
-        reverse = step.get("direction", "forward") == "reverse" or one == 1
-        advance = cell(step, weights, functions[one], hidden)
-        y, last = _through(F.linear(x, weights.w, weights.wb), first, advance, lengths, reverse)
-        ys.append(y)
-        lasts.append(last)
-    final = [torch.stack([last[state] for last in lasts], 1 if batch_first else 0) for state in range(count)]
-    y = torch.stack(ys, 1)
-    return (y.permute(2, 0, 1, 3) if batch_first else y, *final)
+
+    def run(
+        step: Step,
+        x: Tensor,
+        w: Tensor,
+        r: Tensor,
+        b: Tensor | None = None,
+        lengths: Tensor | None = None,
+        h: Tensor | None = None,
+        c: Tensor | None = None,
+        p: Tensor | None = None,
+    ) -> Any:
+        batch_first = bool(step.get("layout", 0))
+        x = x.transpose(0, 1) if batch_first else x
+        directions, hidden = w.shape[0], r.shape[2]
+        functions = _activations(step, standard, directions)
+        ys, lasts = [], []
+        for one in range(directions):
+            weights = _weights(w, r, b, p, one, hidden)
+            first = tuple(_first(state, x, one, hidden, batch_first) for state in (h, c)[:count])
+            reverse = step.get("direction", "forward") == "reverse" or one == 1
+            advance = cell(step, weights, functions[one], hidden)
+            y, last = _through(F.linear(x, weights.w, weights.wb), first, advance, lengths, reverse)
+            ys.append(y)
+            lasts.append(last)
+        final = [torch.stack([last[state] for last in lasts], 1 if batch_first else 0) for state in range(count)]
+        y = torch.stack(ys, 1)
+        return (y.permute(2, 0, 1, 3) if batch_first else y, *final)
+
+    return run
 
 
 def _weights(w: Tensor, r: Tensor, b: Tensor | None, p: Tensor | None, one: int, hidden: int) -> Weights:
@@ -166,12 +176,8 @@ def _gru(step: Step, weights: Weights, functions: list[Activation], hidden: int)
     return advance
 
 
-def _padded(inputs: tuple[Tensor | None, ...]) -> list[Tensor | None]:
-    return [*inputs, *[None] * (8 - len(inputs))]
-
-
 OPERATORS: dict[str, Function] = {
-    "GRU": lambda step, *inputs: _run(step, _padded(inputs), ("Sigmoid", "Tanh"), _gru),
-    "LSTM": lambda step, *inputs: _run(step, _padded(inputs), ("Sigmoid", "Tanh", "Tanh"), _lstm),
-    "RNN": lambda step, *inputs: _run(step, _padded(inputs), ("Tanh",), _rnn),
+    "GRU": _layer(("Sigmoid", "Tanh"), _gru),
+    "LSTM": _layer(("Sigmoid", "Tanh", "Tanh"), _lstm),
+    "RNN": _layer(("Tanh",), _rnn),
 }

@@ -41,12 +41,14 @@ def _unsqueeze(step: Step, x: Tensor, axes: Tensor | None = None) -> Tensor:
 
 
 def _flatten(step: Step, x: Tensor) -> Tensor:
-    axis = axis_of(step.get("axis", 1), x.dim())
+    axis = step.get("axis", 1)  # up to the number of dimensions, unlike other axes
     return x.reshape(math.prod(x.shape[:axis]), -1 if x.numel() else math.prod(x.shape[axis:]))
 
 
 def _expand(step: Step, x: Tensor, shape: Tensor) -> Tensor:
-    return x.expand(torch.broadcast_shapes(x.shape, tuple(int(one) for one in shape.tolist())))
+    sizes = torch.broadcast_shapes(x.shape, tuple(int(one) for one in shape.tolist()))
+    step.check_elements(math.prod(sizes))
+    return x.expand(sizes)
 
 
 def _slice(
@@ -96,6 +98,7 @@ def _pad(step: Step, x: Tensor, pads: Tensor | None = None, value: Tensor | None
     fill = step.get("value", 0.0) if value is None else value.item()
     mode = step.get("mode", "constant")
     for axis, before, after in zip(chosen, amounts[: len(chosen)], amounts[len(chosen) :], strict=True):
+        step.check_elements(x.numel() // max(1, x.shape[axis]) * (x.shape[axis] + before + after))
         if mode == "constant":
             x = F.pad(x, [0, 0] * (x.dim() - 1 - axis) + [before, after], value=fill)
         elif before or after:
@@ -119,22 +122,26 @@ def _shape(step: Step, x: Tensor) -> Tensor:
 
 
 def _constant_of_shape(step: Step, shape: Tensor) -> Tensor:
-    value = step.get("value")
+    value, sizes = step.get("value"), [int(one) for one in shape.tolist()]
+    step.check_elements(math.prod(sizes))
     if value is None:
-        return torch.zeros([int(one) for one in shape.tolist()])
+        return torch.zeros(sizes)
     fill = value.tolist()  # reads memory: `item` would be an operator on a tensor that nothing has made
-    return torch.full([int(one) for one in shape.tolist()], fill[0] if value.dim() else fill, dtype=value.dtype)
+    return torch.full(sizes, fill[0] if value.dim() else fill, dtype=value.dtype)
 
 
 def _range(step: Step, start: Tensor, limit: Tensor, delta: Tensor) -> Tensor:
     first, last, stride = start.item(), limit.item(), delta.item()
     count = max(0, math.ceil((last - first) / stride))
+    step.check_elements(count)
     counted = torch.arange(count, dtype=torch.float64 if start.is_floating_point() else torch.int64)
     return (counted * stride + first).to(start.dtype)
 
 
 def _tile(step: Step, x: Tensor, repeats: Tensor) -> Tensor:
-    return x.repeat([int(one) for one in repeats.tolist()])
+    many = [int(one) for one in repeats.tolist()]
+    step.check_elements(x.numel() * math.prod(many))
+    return x.repeat(many)
 
 
 def _cast(step: Step, x: Tensor) -> Tensor:

@@ -5,7 +5,6 @@ import torch
 
 import eventnet
 
-pytestmark = pytest.mark.filterwarnings("ignore:Sparse")
 GENERATOR = torch.Generator().manual_seed(3)
 EDGES = torch.tensor([[0, 1, 0, 0, 2], [0, 0, 0, 0, 0], [3, 0, 1, 1, 0], [0, 0, 0, -1, 1]]).float()
 FEATURES = torch.randn(5, 3, generator=GENERATOR)
