@@ -13,7 +13,8 @@ after its broadcast, so that at depth 2 the gap is at least 2. This gives the la
 7,926 ticks.
 
 A row of the sparse-matrix memory is read when it is not the one that was read last, also from a column to the next. Entries of
-code 0 are not multiplied. The bias is one more column, whose activation is 1.0 (pass it so).
+code 0 are not multiplied. The bias is one more column, whose activation is 1.0: pass it so. One that a program adds to the
+product by itself takes no ticks.
 
 Rows of a matrix product are run one after the other, each from its own scan to its own drain. Weights that do not come
 compressed for as many elements and bits are compressed when they are planned; their codebook changes no time.
