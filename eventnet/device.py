@@ -1,6 +1,6 @@
 """A machine during one run: it does tasks one after the other and keeps what outlasts a task, its weight memory."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -56,6 +56,12 @@ class Device:
             return None if self.has_vector_unit else "the machine has no unit for vector work"
         return self.machine.cannot_map(task)
 
+    def _stored(self, task: Task | VectorTask, parameter: Parameter) -> Parameter:
+        if isinstance(task, VectorTask) or not parameter.bytes:
+            return parameter
+        stored = self.machine.stored_bytes
+        return replace(parameter, bytes=stored(task, parameter.bytes), read_bytes=stored(task, parameter.read_bytes))
+
     def do(self, task: Task | VectorTask, parameter: Parameter = NO_PARAMETER, multiply: bool = False) -> Work:
         """Do one task.
 
@@ -70,7 +76,7 @@ class Device:
         """
         machine = self.machine
         outcome = run(machine, task, self.engine, "events" if multiply else "reference", integers=multiply)
-        offchip_bytes = self.memory.use(parameter)
+        offchip_bytes = self.memory.use(self._stored(task, parameter))
         offchip_seconds = self.memory.seconds(offchip_bytes)
         offchip_ticks = int(np.ceil(offchip_seconds * machine.clock_hz))
         waited = max(0, offchip_ticks - outcome.ticks) if self.offchip == "time" else 0

@@ -4,6 +4,7 @@ This package knows numpy and numba and neither of the others: time passes in `sc
 """
 
 from hwmodel.catalogue import load, machines
+from hwmodel.compressed import Compressed
 from hwmodel.errors import (
     DataError,
     DuplicateNameError,
@@ -26,6 +27,7 @@ from hwmodel.vector import VectorTask
 __all__ = [
     "EARLIEST",
     "Block",
+    "Compressed",
     "DataError",
     "DuplicateNameError",
     "EventNetError",

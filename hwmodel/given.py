@@ -1,15 +1,20 @@
-"""What a caller gives as an operand: an array of numbers, a boolean mask of the nonzeros, or the shape of a dense one."""
+"""What a caller gives as an operand: an array of numbers, a mask of the nonzeros, or the shape of a dense one.
+
+Weights may be compressed, or laid out before.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
 
+from hwmodel.compressed import Compressed
 from hwmodel.errors import ParameterError, ShapeError, ValuesError
 from hwmodel.geometry import all_taps
 from hwmodel.layout import ConvolutionLayout, Layout, MatmulLayout, TransposedLayout
 from hwmodel.operands import Activations, Array, Weights, as_values
 
 Operand = Array | Sequence[int]
+GivenWeights = Operand | Weights | Compressed
 
 
 def convolution_weights(operand: Operand, groups: int) -> Weights:
@@ -23,17 +28,17 @@ def transposed_weights(operand: Operand, groups: int) -> Weights:
     return weights_of(operand, TransposedLayout((), shape_of(operand), (), groups, nowhere))
 
 
-def matmul_weights(operand: Operand) -> Weights:
+def matmul_weights(operand: Operand | Compressed) -> Weights:
     """Lay (K, N) or (B, K, N) out as (B, K, N), columns innermost."""
     shape = shape_of(operand)
     return weights_of(operand, MatmulLayout((), shape, (), shape[0] if len(shape) == 3 else 1))
 
 
-def shape_of(operand: Operand | Weights) -> tuple[int, ...]:
+def shape_of(operand: GivenWeights) -> tuple[int, ...]:
     """Return an operand's shape as the caller has it; raise ParameterError if it is no operand."""
     if isinstance(operand, Weights):
         return operand.given_shape
-    if isinstance(operand, np.ndarray):
+    if isinstance(operand, np.ndarray | Compressed):
         return operand.shape
     if not isinstance(operand, tuple | list) or not all(isinstance(size, int | np.integer) and size >= 0 for size in operand):
         raise ParameterError(
@@ -44,7 +49,12 @@ def shape_of(operand: Operand | Weights) -> tuple[int, ...]:
 
 
 def activations_of(operand: Operand, layout: Layout) -> Activations:
-    """Lay a streamed operand out."""
+    """Lay a streamed operand out; raise ParameterError if it is compressed."""
+    if isinstance(operand, Compressed):
+        raise ParameterError(
+            "hwmodel.Task: the activations are hwmodel.Compressed, expected an array, a mask or a shape. Only weights come "
+            "compressed; use to_dense() for activations."
+        )
     if not isinstance(operand, np.ndarray):
         return Activations(layout.lay_activations(np.ones(shape_of(operand), dtype=np.uint8)), None)
     values = as_values(operand)
@@ -54,10 +64,14 @@ def activations_of(operand: Operand, layout: Layout) -> Activations:
     return Activations((laid_out != 0).view(np.uint8), laid_out)
 
 
-def weights_of(operand: Operand | Weights, layout: Layout) -> Weights:
+def weights_of(operand: GivenWeights, layout: Layout) -> Weights:
     """Lay the other operand out, or check that it was laid out for this; raise ValuesError if it is not finite."""
     if isinstance(operand, Weights):
         return _laid_out_before(operand, layout)
+    if isinstance(operand, Compressed):
+        dense = as_values(operand.to_dense())
+        assert dense is not None
+        return Weights(layout.laid_weights_shape, layout.lay_weights(dense), None, operand.shape, operand)
     shape = shape_of(operand)
     if not isinstance(operand, np.ndarray):
         return Weights(layout.laid_weights_shape, None, None, shape)

@@ -57,6 +57,10 @@ class Machine(ABC):
     def weight_memory_bytes(self) -> int:
         """Give the size of the on-chip weight memory: parameters that do not fit are read from off the chip."""
 
+    def stored_bytes(self, task: Task, dense_bytes: int) -> int:
+        """Give what so many bytes of a task's dense weights take in weight memory, if the machine stores them compressed."""
+        return dense_bytes
+
     @property
     @abstractmethod
     def offchip_bytes_per_second(self) -> float:

@@ -1,14 +1,18 @@
 """The two operands of a task: where they are nonzero, and their values when they have any."""
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwmodel.errors import ParameterError
 from hwmodel.kernels import Tiles
+
+if TYPE_CHECKING:
+    from hwmodel.compressed import Compressed
 
 Array = NDArray[Any]
 
@@ -64,13 +68,16 @@ class Weights:
     """The other operand: (groups, operands of a window, filters of a group), filters innermost.
 
     ``values`` is None for a mask or a shape; ``nonzero`` is None when the values tell, or when every weight is nonzero.
-    ``given_shape`` is the shape that the caller gave.
+    ``given_shape`` is the shape that the caller gave, and ``compressed`` the compressed form if that is what was given.
+    ``kept`` is for what a machine makes of them and needs again: it goes when they go.
     """
 
     shape: tuple[int, int, int]
     values: Array | None
     nonzero: NDArray[np.bool_] | None
     given_shape: tuple[int, ...]
+    compressed: "Compressed | None" = None
+    kept: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def nonzeros_per_operand(self) -> NDArray[np.int64]:

@@ -31,14 +31,18 @@ class Events:
     output_block
         int64 (jobs,): ``group * windows + window``, the row of outputs that a job adds to.
     filters
-        The filters of the group that a job adds to, all of them unless the machine divides them among units.
+        The filters of the group that all jobs add to, all of them unless the machine divides them among units; or several
+        such slices, of which each job has its own.
+    share
+        int64 (jobs,): which of several slices of ``filters`` a job adds to; None if there is one for all.
     """
 
     pointers: NDArray[np.int64]
     positions: NDArray[np.int64]
     operands: NDArray[np.int64]
     output_block: NDArray[np.int64]
-    filters: slice = field(default_factory=lambda: slice(None))
+    filters: slice | tuple[slice, ...] = field(default_factory=lambda: slice(None))
+    share: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, eq=False)

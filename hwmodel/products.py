@@ -77,18 +77,20 @@ class Products:
         positions, operands = events.positions, events.operands
         pointers: list[int] = events.pointers.tolist()
         rows: list[int] = events.output_block.tolist()
-        filters = events.filters.indices(self.task.filters)
-        products_per_event = len(range(*filters))
+        slices = (events.filters,) if isinstance(events.filters, slice) else events.filters
+        filters = [one.indices(self.task.filters) for one in slices]
+        products_per_event = [len(range(*one)) for one in filters]
+        shares: list[int] = [0] * len(rows) if events.share is None else events.share.tolist()
         windows = max(1, self.task.windows)
         added = self.added
         sums = [side for side in (self._sums, self._integer_sums) if side is not None]
 
         def add(job: int) -> None:
-            begin, end, row = pointers[job], pointers[job + 1], rows[job]
+            begin, end, row, share = pointers[job], pointers[job + 1], rows[job], shares[job]
             if begin < end:
                 for values, weights, out in sums:
-                    _add(values, weights, positions, operands, begin, end, row // windows, row, filters, out)
-                added[row] += (end - begin) * products_per_event
+                    _add(values, weights, positions, operands, begin, end, row // windows, row, filters[share], out)
+                added[row] += (end - begin) * products_per_event[share]
 
         return add
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from hwmodel.errors import ShapeError
 from hwmodel.geometry import Pair, all_taps, check_integer, convolution_taps, per_dimension, transposed_targets, whole
-from hwmodel.given import Operand, activations_of, shape_of, weights_of
+from hwmodel.given import GivenWeights, Operand, activations_of, shape_of, weights_of
 from hwmodel.kernels import Reach
 from hwmodel.layout import PADDING, ConvolutionLayout, Layout, MatmulLayout, Taps, TransposedLayout, WeightGradientLayout
 from hwmodel.operands import Activations, Weights
@@ -140,7 +140,7 @@ class Task:
         )
 
     @staticmethod
-    def matmul(activations: Operand, weights: Operand | Weights, name: str = "", two_activations: bool = False) -> "Task":
+    def matmul(activations: Operand, weights: GivenWeights, name: str = "", two_activations: bool = False) -> "Task":
         """Make a matrix product ``activations @ weights``.
 
         Parameters
@@ -148,7 +148,8 @@ class Task:
         activations
             (K,), (M, K) or (B, M, K): an array of numbers, a boolean mask, or a shape. A row is one window.
         weights
-            (K, N), or (B, K, N) with B products side by side: the same choices, or what `matmul_weights` made of them.
+            (K, N), or (B, K, N) with B products side by side: the same choices, or what `matmul_weights` made of them; (K, N)
+            may be a `Compressed`, whose form machines of compressed weights use and whose values everybody multiplies.
         name
             What records call it.
         two_activations

@@ -98,7 +98,7 @@ def test_machines_and_models_are_listed(capsys):
         ),
         (
             ["lenet300", "--machine", "eyeris"],
-            "hwmodel.load: no machine is called 'eyeris', expected one of cnvlutin, dadiannao.",
+            "hwmodel.load: no machine is called 'eyeris', expected one of cnvlutin, dadiannao, eie.",
         ),
         (
             ["lenet300", "--machine", "dadiannao:lane=4"],

@@ -254,7 +254,7 @@ def test_integer_outputs_that_differ_are_a_disagreement():
         ),
         (
             {"machine": "cnvluti"},
-            "hwmodel.load: no machine is called 'cnvluti', expected one of cnvlutin, dadiannao. Did you mean 'cnvlutin'?",
+            "hwmodel.load: no machine is called 'cnvluti', expected one of cnvlutin, dadiannao, eie. Did you mean 'cnvlutin'?",
         ),
         (
             {"samples": [torch.ones(1, 4)]},

@@ -57,6 +57,7 @@ def test_a_machine_does_not_change():
 
 def test_a_machine_maps_everything_and_has_nothing_to_remark_unless_it_says_so():
     assert Heater().cannot_map(Task.matmul((1,), (1, 1))) is None
+    assert Heater().stored_bytes(Task.matmul((1,), (1, 1)), 2) == 2
     assert Heater().remarks(Ledger()) == ()
 
 

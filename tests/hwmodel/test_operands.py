@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -68,3 +70,9 @@ def test_weights_know_their_zeros_from_values_from_a_mask_or_have_none():
     assert of_values.integers.tolist() == of_mask.integers.tolist()
     assert ((of_values.integers > 0) == (values != 0)).all()
     assert (dense.integers > 0).all()
+
+
+def test_what_is_kept_with_weights_is_not_kept_with_changed_ones():
+    weights = Weights((1, 1, 1), None, None, (1, 1))
+    weights.kept["key"] = "made of them"
+    assert replace(weights, nonzero=np.zeros((1, 1, 1), dtype=np.bool_)).kept == {}

@@ -141,3 +141,24 @@ def test_tiles_are_made_once_for_weights_that_are_laid_out():
     assert laid_out.integer_tiles(cut=True) is integer_tiles
     assert laid_out.tiles(np.float64, cut=True).values.dtype == np.float64
     assert laid_out.tiles(np.float64, cut=False).values.tolist() == laid_out.values[:, None].tolist()
+
+
+def test_jobs_of_a_block_may_have_filters_of_their_own():
+    """Three jobs with the first operand: the odd filters, the even ones, and none."""
+    products = Products(one_window_task(), integers=True)
+    events = Events(
+        pointers=np.arange(4),
+        positions=np.zeros(3, dtype=np.int64),
+        operands=np.zeros(3, dtype=np.int64),
+        output_block=np.zeros(3, dtype=np.int64),
+        filters=(slice(0, None, 2), slice(1, None, 2), slice(9, None)),
+        share=np.array([1, 0, 2]),
+    )
+    add = products.adder(events)
+    add(0)
+    assert products.outputs.tolist() == [0, 4, 0, 8]
+    add(1)
+    add(2)
+    assert products.outputs.tolist() == [2, 4, 6, 8]
+    assert (products.integer_outputs > 0).all()
+    assert products.added.tolist() == [4]

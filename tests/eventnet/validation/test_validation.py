@@ -5,7 +5,7 @@ import pytest
 import hwmodel
 from eventnet import validation
 from eventnet.cli import main
-from eventnet.validation import Row, cnvlutin, dadiannao
+from eventnet.validation import Row, cnvlutin, dadiannao, eie
 from eventnet.validation.layers import layers
 from scheduler import run
 
@@ -24,13 +24,14 @@ def rows():
 def test_every_figure_lies_in_its_band(rows):
     outside = [row for row in rows if not row.holds]
     assert outside == []
-    assert len(rows) == 12
+    assert len(rows) == 18
 
 
 def test_the_figures_are_those_of_the_papers(rows):
     published = {(row.machine, row.figure.split(":")[0]): row.published for row in rows}
     assert published["cnvlutin", "nin"] == 1.282
     assert published["dadiannao", "vgg19"] == 6_874_112
+    assert published["eie", "VGG-6"] == 34.4
     assert {row.sure for row in rows} == {"read", "computed", "digitised", "recalled"}
 
 
@@ -58,6 +59,13 @@ def test_ours_moves_with_the_machine():
         "cnvlutin", "nin", 1.282, speedup, 0.03, "Figure 9", "digitised"
     ).holds  # which is why slices are the default
     assert dadiannao.active_power_w(hwmodel.load("dadiannao", clock_hz=303e6)) < 0.6 * dadiannao.NODE_W
+
+
+def test_eies_times_follow_its_clock_and_its_queues():
+    published = eie.generated(hwmodel.load("eie"), "VGG-8").ticks
+    assert eie.generated(hwmodel.load("eie", clock_hz=1.2e9), "VGG-8").ticks == published
+    assert eie.generated(hwmodel.load("eie", queue_depth=2), "VGG-8").ticks > 1.2 * published
+    assert eie.generated(hwmodel.load("eie", queue_depth=32), "VGG-8").ticks < published
 
 
 def test_halving_the_active_tiles_lowers_the_power():
