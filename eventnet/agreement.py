@@ -128,8 +128,9 @@ def error_ratio(product: Product, actual: torch.Tensor, expected: torch.Tensor) 
     if not expected.numel():
         return 0.0
     terms = product.task.terms + 1  # and what is added to the product
-    rounding = terms * ACCUMULATOR_ROUNDOFF.get(expected.dtype, FLOAT32_ROUNDOFF)
-    gamma = rounding / (1 - rounding)
+    narrow = RESULT_ROUNDOFF.get(product.accumulator) if product.accumulator is not None else None
+    rounding = terms * (narrow or ACCUMULATOR_ROUNDOFF.get(expected.dtype, FLOAT32_ROUNDOFF))
+    gamma = rounding / (1 - rounding) if rounding < 1 else float("inf")
     bound = 2 * gamma * product.magnitude()
     if expected.dtype in RESULT_ROUNDOFF:
         larger = torch.maximum(expected.abs().double(), actual.abs().double())

@@ -1,5 +1,6 @@
 """What the schema of an aten operator tells: its arguments by name, what it writes into, whether it costs anything."""
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -10,7 +11,9 @@ PRODUCT_TYPES = (
     torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8,
 )  # fmt: skip
 
+# The layouts that event forms take, and those whose values lie in memory at all.
 SPARSE_LAYOUTS = (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc)
+STORED_LAYOUTS = (*SPARSE_LAYOUTS, torch.sparse_bsr, torch.sparse_bsc)
 
 # Draws and factories write values that come from no operand; reshapes that copy nothing are views in all but name.
 FREE = frozenset(
@@ -48,9 +51,18 @@ def base_name(func: Any) -> str:
     return name[:-1] if name.endswith("_") and not name.endswith("__") else name
 
 
+@cache
 def is_composite(func: Any) -> bool:
     """Tell whether an operator is only a composition of others; such arrive under inference mode."""
-    return torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd")
+    name = func.name()
+    if name not in _operator_names():  # PyTorch ends the process when it is asked for one that it does not know
+        return False
+    return torch._C._dispatch_has_kernel_for_dispatch_key(name, "CompositeImplicitAutograd")
+
+
+@cache
+def _operator_names() -> frozenset[str]:
+    return frozenset(torch._C._dispatch_get_all_op_names())
 
 
 def has_storage(tensor: torch.Tensor) -> bool:
@@ -65,7 +77,7 @@ def has_storage(tensor: torch.Tensor) -> bool:
 
 def has_values(tensor: torch.Tensor) -> bool:
     """Tell whether a tensor's values lie in memory: those of a dense tensor do, and what a sparse one stores."""
-    return has_storage(tensor) or (tensor.layout in SPARSE_LAYOUTS and tensor.device.type != "meta")
+    return has_storage(tensor) or (tensor.layout in STORED_LAYOUTS and tensor.device.type != "meta")
 
 
 def stored(tensor: torch.Tensor) -> torch.Tensor:
@@ -76,9 +88,9 @@ def stored(tensor: torch.Tensor) -> torch.Tensor:
     return values
 
 
-def all_have_values(arguments: Any) -> bool:
-    """Tell whether the values of every tensor in nested arguments lie in memory."""
-    return all(has_values(leaf) for leaf in tree_leaves(arguments) if isinstance(leaf, torch.Tensor))
+def can_decompose(arguments: Any) -> bool:
+    """Tell whether composite operators can be taken apart: every tensor's values lie in memory, or it has none at all."""
+    return all(has_values(leaf) or leaf.is_meta for leaf in tree_leaves(arguments) if isinstance(leaf, torch.Tensor))
 
 
 def can_multiply(func: Any, tensors: list[torch.Tensor], sparse: bool = False) -> bool:

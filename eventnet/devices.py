@@ -119,10 +119,10 @@ class Devices:
             if run.machine is not None:
                 run.records.append(pipelined_record(task, place, activations, events, self._baseline))
 
-    def other(self, op: str, place: Place, macs: int) -> None:
-        """Record an operator that has no form, which PyTorch computed."""
+    def other(self, op: str, place: Place, macs: int, why: str = "") -> None:
+        """Record an operator that has no form, which PyTorch computed; if it could have had one, say why not."""
         for run in self.runs:
-            run.records.append(Record(place.name, op, call=place.call, timed=False, macs=macs))
+            run.records.append(Record(place.name, op, call=place.call, timed=False, macs=macs, why=why))
 
     def unwatched(self) -> None:
         """Count a tensor that nothing watched has made."""

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import torch
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from eventnet import aten
@@ -14,6 +16,8 @@ def other_macs(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result:
     PyTorch's own flop counter says it where it knows the operator, and the table below for fused ones that it does not.
     """
     own = FUSED.get(aten.base_name(func))
+    if any(isinstance(leaf, torch.Tensor) and leaf.is_nested for leaf in tree_leaves((args, kwargs))):
+        return int(args[0].numel() * args[1].shape[0]) if aten.base_name(func) == "linear" else 0  # without one shape
     if own is not None:
         return own(aten.named_arguments(func, args, kwargs)[0])
     flops = flop_registry.get(aten.functional(func)._overloadpacket)
@@ -52,6 +56,16 @@ def _reduced_over_neighbours(arguments: dict[str, Any]) -> int:
     return int(arguments["self"]._nnz() * arguments["other"].shape[1])
 
 
+def _linear(arguments: dict[str, Any]) -> int:
+    weight = arguments["weight"]
+    return int(arguments["input"].numel() * weight.shape[0])
+
+
+def _convolution_of_steps(arguments: dict[str, Any]) -> int:
+    steps, kernel = arguments["self"].shape[0], arguments["weight"].shape
+    return int((steps + 2 * arguments["pad"] - kernel[0] + 1) * arguments["self"].shape[1] * kernel.numel())
+
+
 FUSED: dict[str, Callable[[dict[str, Any]], int]] = {
     "_scaled_dot_product_flash_attention_for_cpu": _attention,
     "_scaled_dot_product_flash_attention_for_cpu_backward": lambda arguments: _attention(arguments, products=5),
@@ -63,5 +77,8 @@ FUSED: dict[str, Callable[[dict[str, Any]], int]] = {
     "_sparse_mm_reduce_impl_backward": lambda arguments: (
         int(arguments["self"]._nnz() * arguments["grad_out"].shape[1]) * sum(arguments["output_mask"])
     ),
+    "linear": _linear,
+    "conv_tbc": _convolution_of_steps,
+    "sparse_sampled_addmm": lambda arguments: int(arguments["self"]._nnz() * arguments["mat1"].shape[-1]),
     "addbmm": lambda arguments: int(arguments["batch1"].numel() * arguments["batch2"].shape[-1]),
 }

@@ -10,14 +10,15 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
 from torch.nn.modules import module as torch_module
 
-from eventnet.vector import Operation
+if TYPE_CHECKING:
+    from eventnet.operations import Operation
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class ModuleStack:
         """Give the innermost module whose forward is running, or the program outside of any."""
         return self._stack[-1] if self._stack else Place(self._root_name, 0)
 
-    def operation_of_backward(self) -> Operation | None:
+    def operation_of_backward(self) -> "Operation | None":
         """Return the vector operation of several operators whose backward runs now, if it is that of one."""
         node = torch._C._current_autograd_node()
         return None if node is None else self._forward_operations.get(node._sequence_nr())

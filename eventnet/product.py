@@ -33,6 +33,8 @@ class Product:
         The rest of the call, a bias for instance.
     gives
         The index of those elements of the call's result that this product gives; None for all of them.
+    accumulator
+        The type in which PyTorch adds up, where it is narrower than what that type's products are added in elsewhere.
     gathered_from
         The operand of the call that ``second`` holds some rows of, once or often; None if it is an operand as it is.
     """
@@ -46,6 +48,7 @@ class Product:
     addend: torch.Tensor | None = None
     gives: Any = None
     gathered_from: torch.Tensor | None = None
+    accumulator: torch.dtype | None = None
 
     def result(self, outputs: torch.Tensor) -> torch.Tensor:
         """Return the call's result for the task's outputs, in the accumulator's type."""
@@ -60,10 +63,11 @@ class Product:
 
     def magnitude(self) -> torch.Tensor:
         """Return the sum of the absolute values that each element of the result is the sum of, in float64."""
-        first, second = (_accumulated(operand).abs() for operand in (self.first, self.second))
+        first, second = (accumulated(operand).abs() for operand in (self.first, self.second))
         size = self.bare(first, second).double() * abs(self.scale)
         return size if self.addend is None else size + self.addend.abs().double()
 
 
-def _accumulated(tensor: torch.Tensor) -> torch.Tensor:
+def accumulated(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor in the type in which its products are added up: float32 for 16-bit floats."""
     return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor

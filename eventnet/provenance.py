@@ -21,6 +21,7 @@ class Mark(IntFlag):
     PARAMETER = 16  # a parameter or buffer itself
     STREAMED = 2  # changes with the sample
     INPUT = 4  # computed from the program's inputs
+    DRAWN = 32  # made by random draws, from nothing that changes with the sample
     PRODUCT = 8  # a multiply-accumulate operator lies between the inputs and this
 
 
@@ -29,6 +30,8 @@ def combine(marks: Iterable[Mark]) -> Mark:
     known = list(marks)
     streamed = [mark for mark in known if mark & Mark.STREAMED]
     if not streamed:
+        if any(mark & Mark.DRAWN for mark in known):
+            return Mark.DRAWN
         return Mark.STATIC if any(mark & Mark.STATIC for mark in known) else Mark.CONSTANT
     combined = Mark.STREAMED
     for mark in streamed:

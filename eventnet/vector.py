@@ -4,7 +4,7 @@ What a form says of an operator is how many elements go into a machine's vector 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -37,28 +37,6 @@ class VectorCall:
         """List the tensors among the results; of a sparse one what it stores."""
         leaves = tree_leaves(self.result)
         return tuple(stored(leaf) for leaf in leaves if isinstance(leaf, torch.Tensor) and has_values(leaf))
-
-
-@dataclass(eq=False)
-class Operation:
-    """A vector operation that is several operators below autograd.
-
-    Attributes
-    ----------
-    op
-        What records call it.
-    inputs
-        Elements of its streamed operands.
-    result
-        What it returned.
-    charged
-        The passes of backward that its own backward was charged in.
-    """
-
-    op: str
-    inputs: int = 0
-    result: Any = None
-    charged: set[int] = field(default_factory=set)
 
 
 def operands(call: VectorCall) -> tuple[torch.Tensor, ...]:

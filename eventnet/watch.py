@@ -20,7 +20,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils._pytree import tree_leaves
 
 from eventnet import aten
@@ -29,9 +28,10 @@ from eventnet.call import Call, Form
 from eventnet.devices import Devices, ProductCall
 from eventnet.held import tensors_in
 from eventnet.macs import other_macs
-from eventnet.modes import FunctionMode, OperatorMode
+from eventnet.modes import OperatorMode
 from eventnet.modules import HOOKS, ModuleStack, Place
 from eventnet.numerics import Rounded
+from eventnet.operations import Operations
 from eventnet.ops import forms, vector_form
 from eventnet.ops.convolution import refuse_several_samples
 from eventnet.product import Product
@@ -39,7 +39,7 @@ from eventnet.progress import Bar
 from eventnet.provenance import Mark, Provenance, combine, storage_key
 from eventnet.run import Run
 from eventnet.settings import Settings
-from eventnet.vector import Operation, VectorCall, distinct_elements
+from eventnet.vector import VectorCall, distinct_elements
 from eventnet.weights import WeightCache, as_array, require_finite
 from hwmodel.catalogue import load
 from hwmodel.errors import ParameterError, UnsupportedError
@@ -77,7 +77,9 @@ class Watcher:
         if isinstance(root, nn.Module):
             self._know_parameters(root)
         self._bar: Any = None
-        self._modes = OperatorMode(self), FunctionMode(self)
+        self._operations = Operations()
+        self._why = ""  # why the operator that runs now is left to PyTorch
+        self._mode = OperatorMode(self)
 
     @property
     def runs(self) -> list[Run]:
@@ -114,26 +116,27 @@ class Watcher:
             )
         HOOKS.begin(self._stack)
         self._bar = Bar(desc=self.where, unit=" operators", disable=not self.settings.progress)
-        for mode in self._modes:
-            mode.__enter__()
+        self._mode.__enter__()
         return self
 
     def __exit__(self, *exception: Any) -> None:
         try:
-            for mode in reversed(self._modes):
-                mode.__exit__(*exception)
+            self._mode.__exit__(*exception)
         finally:
             self._bar.close()
             HOOKS.end()
+            self._operations.forget()
 
     def operator(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Take one operator call: run it, record it, and return what flows on."""
+        self._stack.operation = self._operations.current()
         place = self._stack.place()
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
         marks = [self._mark(tensor, place) for tensor in tensors]
         self._bar.set_postfix_str(place.name, refresh=False)
         self._bar.update()
         form = self._forms.get(aten.base_name(func))
+        self._why = ""
         multiplied = fused = False
         result = None
         if form is not None:
@@ -148,6 +151,8 @@ class Watcher:
         mark = Mark.CONSTANT if aten.is_factory(func) else combine(marks)
         if not tensors and torch.Tag.nondeterministic_seeded in func.tags:
             mark = Mark.STREAMED if self._stack.inside else Mark.STREAMED | Mark.INPUT
+        elif torch.Tag.nondeterministic_seeded in func.tags and not mark & Mark.STREAMED:
+            mark = Mark.DRAWN
         if multiplied and mark & Mark.STREAMED:
             mark |= Mark.PRODUCT
         for leaf in tree_leaves(result):
@@ -156,27 +161,6 @@ class Watcher:
                 if multiplied or fused:
                     self._provenance.keep_in_pipeline(leaf)
         return result
-
-    @contextmanager
-    def one_operation(self, op: str, arguments: Any) -> Iterator[Operation]:
-        """Take the operators of a block for one vector operation on the tensors among some arguments."""
-        operation = Operation(op)
-        if self._stack.operation is not None:
-            yield operation  # inside of another one
-            return
-        place = self._stack.here
-        operands = self._operands(arguments, place)
-        operation.inputs = sum(distinct_elements(tensor) for tensor in operands)
-        self._stack.operation = operation
-        try:
-            yield operation
-        finally:
-            self._stack.operation = None
-        if operation.inputs:
-            call = VectorCall({}, operands, operation.result)
-            results = sum(tensor.numel() for tensor in call.results)
-            with _disable_current_modes():  # counting events is no part of the program
-                self._vector(VectorTask(op, operation.inputs, results, place.name), place, operands, _nonzeros(operands))
 
     def _refuse_other_devices(self, form: Form, tensors: list[torch.Tensor], place: Place) -> None:
         for tensor in tensors:
@@ -205,6 +189,10 @@ class Watcher:
             if threshold and name not in static and arguments[name].is_floating_point() and aten.has_storage(arguments[name]):
                 arguments[name], dropped = _prune(arguments[name], threshold)
                 pruned += dropped
+        activations = [tensor for name, tensor in operands.items() if name not in static]
+        if len(activations) > 1 and not all(map(_is_finite, activations)):
+            self._why = "one of two activations holds NaN or infinite values, and a zero times such is NaN"
+            return None, False
         seen_first = form.op == "convolution" and not backward and self._is_input(streamed)
         expected = aten.functional(func)(**arguments)
         results = list(expected) if isinstance(expected, tuple) else [expected]
@@ -272,12 +260,10 @@ class Watcher:
         call = VectorCall(arguments, operands, None)
         events = _nonzeros(form.reads(call)) if func._schema.is_mutable else None  # in place, it overwrites what it reads
         result = func(*args, **kwargs)
-        if not operands or self._stack.operation is not None or aten.is_free(func, tensors, result):
+        if not operands or aten.is_free(func, tensors, result):
             return result, False, False
         call = VectorCall(arguments, operands, result)
-        operation = self._stack.operation_of_backward()
-        if operation is not None:
-            self._backward_of(operation, call, place)
+        if self._step_of_operation(call, place):
             return result, False, False
         part = "forward" if torch._C._current_autograd_node() is None else "input_gradient"
         results = sum(tensor.numel() for tensor in call.results)
@@ -289,16 +275,33 @@ class Watcher:
         self._vector(task, place, read, _nonzeros(read) if events is None else events, pipelined)
         return result, False, pipelined
 
-    def _backward_of(self, operation: Operation, call: VectorCall, place: Place) -> None:
-        """Charge the backward of a vector operation of several operators, at the first of them in each pass."""
+    def _step_of_operation(self, call: VectorCall, place: Place) -> bool:
+        """Tell whether a call is a step of an operation of several operators, and charge that one at its first step.
+
+        Its backward is charged at its first step in each pass, with the gradient and the input.
+        """
+        operation = self._stack.operation
+        if operation is not None:
+            if not operation.inputs:
+                operands = self._operands(operation.input, place)
+                operation.inputs = sum(map(distinct_elements, operands))
+                results = sum(tensor.numel() for tensor in call.results)
+                self._vector(
+                    VectorTask(operation.op, operation.inputs, results, place.name), place, operands, _nonzeros(operands)
+                )
+            return True
+        operation = self._stack.operation_of_backward()
+        if operation is None:
+            return False
         passing = torch._C._current_graph_task_id()
         if passing not in operation.charged:
             operation.charged.add(passing)
             task = VectorTask(operation.op, 2 * operation.inputs, operation.inputs, place.name, "input_gradient")
             self._vector(task, place, call.operands, _nonzeros(call.operands))
+        return True
 
     def _operands(self, arguments: Any, place: Place) -> tuple[torch.Tensor, ...]:
-        """List the tensors among arguments that are no parameters, nor computed from such; each view of a storage once.
+        """List the tensors among arguments that are no parameters, nor made from such or drawn; each view of a storage once.
 
         Nothing if none of them changes with the sample: that was computed beforehand. Numbers are left out beside tensors.
         """
@@ -309,7 +312,7 @@ class Watcher:
                 mark = self._mark(tensor, place)
                 tensor = aten.stored(tensor)
                 streamed |= bool(mark & Mark.STREAMED)
-                if not mark & Mark.STATIC and (tensor.dim() or mark & Mark.STREAMED):
+                if not mark & (Mark.STATIC | Mark.DRAWN) and (tensor.dim() or mark & Mark.STREAMED):
                     found.setdefault((storage_key(tensor), tensor.storage_offset(), tensor.shape, tensor.stride()), tensor)
         return tuple(found.values()) if streamed else ()
 
@@ -334,7 +337,7 @@ class Watcher:
                 "that have one because strict=True. Run with strict=False to count it as other."
             )
         self._provenance.task_begins()
-        self._devices.other(name, place, macs)
+        self._devices.other(name, place, macs, self._why)
         return macs > 0
 
     def _mark(self, tensor: torch.Tensor, place: Place) -> Mark:
@@ -493,6 +496,10 @@ def _prune(tensor: torch.Tensor, threshold: float) -> tuple[torch.Tensor, int]:
     """Return a tensor without the values of smaller magnitude than a threshold, and how many were dropped."""
     small = (tensor.abs() < threshold) & (tensor != 0)
     return tensor.masked_fill(small, 0), int(small.sum())
+
+
+def _is_finite(tensor: torch.Tensor) -> bool:
+    return not tensor.is_floating_point() or bool(torch.isfinite(aten.stored(tensor)).all())
 
 
 def _nonzeros(tensors: Iterable[torch.Tensor]) -> int:

@@ -112,9 +112,19 @@ def encoder_layer(
     mask: Tensor | None,
     mask_type: int | None,
 ) -> Any:
-    """Return the output of `torch.nn.TransformerEncoderLayer` without gradients."""
-    if src.is_nested or mask is not None:
+    """Return the output of `torch.nn.TransformerEncoderLayer` without gradients; sequences of several lengths one by one."""
+    if mask is not None or src.layout != torch.strided:
         return NotImplemented
+    if src.is_nested:
+        each = [
+            encoder_layer(
+                one[None], embed_dim, num_heads, qkv_weight, qkv_bias, proj_weight, proj_bias, use_gelu, norm_first, eps,
+                norm_weight_1, norm_bias_1, norm_weight_2, norm_bias_2, ffn_weight_1, ffn_bias_1, ffn_weight_2, ffn_bias_2,
+                mask, mask_type,
+            )[0]
+            for one in src.unbind()
+        ]  # fmt: skip
+        return torch.nested.as_nested_tensor(each)
 
     def attend(tokens: Tensor) -> Tensor:
         output, _ = _self_attention(tokens, tokens, tokens, num_heads, qkv_weight, qkv_bias)

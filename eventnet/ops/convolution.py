@@ -52,6 +52,7 @@ def _forward(call: Call) -> dict[int, Product]:
         ),
         first=activations,
         second=weight,
+        accumulator=_narrow(activations) if call["transposed"] else None,
         addend=None if bias is None else bias.reshape(-1, *[1] * dimensions),
     )
     return {0: product}
@@ -81,6 +82,7 @@ def _backward(call: Call) -> dict[int, Product]:
             multiply=lambda first, second: _torch_backward(call, first, torch.zeros(activations.shape), second, 0),
             first=gradient,
             second=weight,
+            accumulator=_narrow(gradient),
         )
     if call["output_mask"][1]:
         reads, sends = (gradient, activations) if transposed else (activations, gradient)
@@ -92,8 +94,13 @@ def _backward(call: Call) -> dict[int, Product]:
             given, read = (first, second) if transposed else (second, first)
             return _torch_backward(call, given, read, torch.zeros(weight.shape), 1)
 
-        products[1] = Product(task=task, multiply=multiply, first=reads, second=sends)
+        products[1] = Product(task=task, multiply=multiply, first=reads, second=sends, accumulator=_narrow(gradient))
     return products
+
+
+def _narrow(operand: torch.Tensor) -> torch.dtype | None:
+    """Return float16 for operands of that type: there PyTorch's transposed convolutions and backwards add up in it."""
+    return torch.float16 if operand.dtype == torch.float16 else None
 
 
 def _torch_backward(

@@ -22,7 +22,7 @@ VECTORS = (
         ),
     ),
     VectorForm("copy", ("copy",), reads=results, beside=("self",)),
-    VectorForm("copy", ("repeat", "repeat_interleave"), broadcasts=True),
+    VectorForm("copy", ("repeat", "repeat_interleave")),
     VectorForm(
         "upsample",
         with_backward(
@@ -31,6 +31,5 @@ VECTORS = (
             "grid_sampler_3d", "upsample_bicubic2d", "upsample_bilinear2d", "upsample_linear1d", "upsample_nearest1d",
             "upsample_nearest2d", "upsample_nearest3d", "upsample_trilinear3d",
         ),
-        broadcasts=True,
     ),
 )  # fmt: skip

@@ -6,7 +6,7 @@ from eventnet.vector import VectorForm, with_backward
 
 UNTAGGED = (
     *with_backward(
-        "_prelu_kernel", "elu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "log_sigmoid",
+        "_prelu_kernel", "elu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "log_sigmoid",
         "mse_loss", "huber_loss", "smooth_l1_loss", "soft_margin_loss", "binary_cross_entropy", "rrelu_with_noise",
         "softplus", "softshrink", "native_dropout",
     ),
@@ -29,6 +29,7 @@ OPTIMIZERS = ("_fused_adagrad", "_fused_adam", "_fused_adamw", "_fused_sgd")
 VECTORS = (
     VectorForm("", tag=torch.Tag.pointwise, broadcasts=True, elementwise=True),
     VectorForm("", UNTAGGED, broadcasts=True, elementwise=True),
+    VectorForm("", with_backward("glu")),  # two elements make one
     VectorForm("", (*ON_LISTS, "_amp_foreach_non_finite_check_and_unscale")),
     VectorForm("optimizer", OPTIMIZERS),
 )

@@ -10,7 +10,7 @@ import torch
 
 from eventnet.call import Call, Form
 from eventnet.ops.sparse import sparse_product
-from eventnet.product import Product
+from eventnet.product import Product, accumulated
 from hwmodel.given import matmul_weights
 from hwmodel.task import Task
 
@@ -54,7 +54,8 @@ def _plain(first: str, second: str) -> Callable[[Call], Products]:
 def _with_addend(first: str, second: str) -> Callable[[Call], Products]:
     def products(call: Call) -> Products:
         beta, alpha = call["beta"], call["alpha"]
-        addend = None if beta == 0 else call["self"].detach() * beta  # beta 0 means self is not read, NaN or not
+        # With beta 0 it is not read, NaN or not; otherwise it enters the accumulator, which is wider than 16 bits.
+        addend = None if beta == 0 else accumulated(call["self"].detach()) * beta
         if _one_is_sparse(call, first, second):
             parts = sparse_product(call, first, second)
             return _given(

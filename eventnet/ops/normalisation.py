@@ -1,7 +1,7 @@
 """Normalisation: batch, layer, group, instance, RMS and local response (divisive), and their backward."""
 
-import torch
 import torch.nn.functional as F
+from torch.nn.modules._functions import CrossMapLRN2d
 
 from eventnet.vector import VectorForm, with_backward
 
@@ -17,4 +17,4 @@ VECTORS = (
 )  # fmt: skip
 
 # Below autograd local response normalisation is eight operators, RMS normalisation six: one pass over the elements.
-FUNCTIONS = {"norm": (F.local_response_norm, F.instance_norm, F.rms_norm, torch.rms_norm)}
+FUNCTIONS = {"norm": (F.local_response_norm, F.instance_norm, F.rms_norm, CrossMapLRN2d.forward)}

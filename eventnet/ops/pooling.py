@@ -19,6 +19,6 @@ VECTORS = (
 # Below autograd these are a mean, or several element-wise operators around a pooling.
 FUNCTIONS = {
     "pool": (
-        F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d, F.lp_pool1d, F.lp_pool2d, F.lp_pool3d,
+        F.adaptive_avg_pool2d, F.adaptive_avg_pool3d, F.lp_pool1d, F.lp_pool2d, F.lp_pool3d,
     )
 }  # fmt: skip

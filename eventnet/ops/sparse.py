@@ -81,6 +81,7 @@ def row_products(call: Call, entries: Entries, dense: Tensor, dense_name: str, c
                 finish=finish,
                 gives=(slice(None), rows[alike]) if columns else (rows[alike],),
                 gathered_from=dense,
+                accumulator=dense.dtype,  # PyTorch adds sparse products up in the type of the operands
             )
         )
     return tuple(products)

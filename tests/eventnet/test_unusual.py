@@ -286,13 +286,18 @@ def test_a_parameter_outside_of_any_module_has_one_place_in_weight_memory():
     assert [record.offchip_bytes for record in watcher.run.product_records] == [0, 0]
 
 
-def test_second_activations_that_are_not_finite_get_one_sentence():
-    message = (
-        "eventnet.simulate: an operand that is no parameter: 1 of 4 weights are NaN or infinite, expected finite ones. A zero "
-        "activation times such a weight is NaN in PyTorch and an event that is not sent here; repair the parameter first."
-    )
-    with pytest.raises(hwmodel.ValuesError, match=f"^{re.escape(message)}$"):
-        eventnet.simulate(torch.mm, torch.ones(2, 2), torch.tensor([[1.0, float("inf")], [0.0, 1.0]]))
+def test_activations_that_overflowed_are_left_to_pytorch_and_counted():
+    run = eventnet.simulate(torch.mm, torch.ones(2, 2), torch.tensor([[1.0, float("inf")], [0.0, 1.0]]))
+    assert dict(run.others) == {"mm": 1}
+    assert run.coverage == 0
+    assert run.outputs[0, 1] == float("inf")
+    assert "mm in mm: one of two activations holds NaN or infinite values" in str(run)
+
+    convolution, image = nn.Conv2d(2, 3, 3), torch.randn(1, 2, 5, 5)
+    with eventnet.watch() as watcher:  # as a loss that overflows in half precision
+        (convolution(image) * float("inf")).sum().backward()
+    assert watcher.run.others["convolution_backward"] == 1
+    assert convolution.weight.grad.isinf().any() or convolution.weight.grad.isnan().any()
 
 
 def test_a_nan_in_one_of_two_runs_is_the_largest_difference():
@@ -307,3 +312,36 @@ def test_a_tensor_without_elements_comes_from_nowhere_and_brings_nothing():
             return torch.cat([torch.tensor([]), value])
 
     assert eventnet.simulate(Grows(), torch.ones(2)).unwatched == 0
+
+
+def test_operators_that_write_into_an_argument_are_taken_apart_too():
+    operands = torch.randn(3, 4), torch.randn(2, 3, 5), torch.randn(2, 5, 4)
+    in_place = eventnet.simulate(lambda into, *others: into.clone().addbmm_(*others), *operands)
+    out = eventnet.simulate(lambda *operands: torch.addbmm(*operands, out=torch.empty(3, 4)), *operands, strict=True)
+    for run in (in_place, out):
+        assert run.coverage == 1
+        torch.testing.assert_close(run.outputs, torch.addbmm(*operands))
+
+
+def test_an_addend_is_not_rounded_before_it_is_added():
+    for seed in range(10):
+        torch.manual_seed(seed)
+        operands = [torch.randn(6, 6).bfloat16() for _ in range(3)]
+        assert eventnet.simulate(lambda *given: torch.addmm(*given, beta=-4.775), *operands).agreement
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_what_pytorch_adds_up_in_16_bits_is_judged_by_that(dtype):
+    torch.manual_seed(0)
+    sparse, dense = (torch.randn(8, 20) * (torch.rand(8, 20) > 0.5)).to(dtype).to_sparse(), torch.randn(20, 3).to(dtype)
+    assert eventnet.simulate(lambda value: sparse @ value, dense).agreement
+    layers = nn.Sequential(nn.ConvTranspose2d(3, 4, 3, stride=2), nn.Conv2d(4, 3, 3)).to(dtype)
+    with eventnet.watch() as watcher:
+        layers(torch.randn(1, 3, 6, 6).to(dtype).requires_grad_()).square().sum().backward()
+    assert watcher.run.agreement
+
+
+def test_the_mask_of_dropout_is_no_operand():
+    model = nn.Sequential(nn.Linear(300, 300), nn.Dropout(0.5)).train()
+    assert [record.ticks for record in eventnet.simulate(model, torch.randn(4, 300)).records] == [4 * 19 * 2, 0]
+    assert [record.ticks for record in eventnet.simulate(model[1], torch.randn(6400)).records] == [25]

@@ -52,7 +52,7 @@ def _check_near(found: Any, expected: Any, truth: Any) -> None:
 
 def _check_run(run: Run) -> None:
     assert run.agreement, run.agreement
-    assert run.timed_records
+    assert run.product_records
     assert run.coverage >= 0.99, run.others
     assert run.unwatched == 0
 
@@ -94,7 +94,7 @@ def _follows_backward(model: nn.Module, inputs: Mapping[str, Any], train: bool) 
         found = _gradients(model, inputs)
     _check_run(watcher.run)
     _check_near(found, expected, truth)
-    assert {"forward", "weight_gradient"} <= {record.part for record in watcher.run.timed_records}
+    assert {"forward", "weight_gradient"} <= {record.part for record in watcher.run.product_records}
     return watcher.run
 
 

@@ -141,7 +141,7 @@ def test_zeros_between_layers_are_events_not_sent():
     model, inputs = make("GCN")
     with torch.no_grad():
         run = eventnet.simulate(model, kwargs=inputs, baseline="dadiannao", progress=False)
-    first, second = run.timed_records
+    first, second = run.product_records
     assert (first.macs, second.macs) == (NODES * WIDTH * 32, NODES * 32 * 5)
     assert first.events == inputs["x"].count_nonzero()
     assert second.zero_fraction > 0.2

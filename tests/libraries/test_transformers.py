@@ -132,7 +132,7 @@ def test_every_chosen_expert_multiplies_every_token_that_it_was_sent(name):
     config = model.config
     with torch.no_grad():
         run = eventnet.simulate(model, kwargs=inputs, progress=False)
-    experts = [record.macs for record in run.timed_records if record.name.endswith(".experts")]
+    experts = [record.macs for record in run.product_records if record.name.endswith(".experts")]
     width = getattr(config, "moe_intermediate_size", config.intermediate_size)
     each_layer = inputs["input_ids"].numel() * config.num_experts_per_tok * 3 * config.hidden_size * width
     assert sum(experts) == config.num_hidden_layers * each_layer

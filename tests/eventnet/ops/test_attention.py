@@ -122,3 +122,16 @@ def test_outputs_and_gradients_lie_in_memory_as_the_kernels_do(by_token):
     with eventnet.watch():
         found = results()
     assert [one.stride() for one in found] == [one.stride() for one in expected]
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_an_encoder_that_leaves_padding_out_takes_the_same_way_as_without_being_watched():
+    encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 12, batch_first=True), 2).eval()
+    padding = torch.tensor([[False, False, False, True, True]])
+    for grad_mode in (torch.no_grad, torch.inference_mode):
+        with grad_mode():
+            run = eventnet.simulate(encoder, tokens(1, 5, 8), kwargs={"src_key_padding_mask": padding})
+            assert run.agreement
+            assert run.coverage == 1
+            assert run.difference.relative < 1e-5
+            assert run.product_records[0].macs == 3 * 8 * 8  # three of five tokens

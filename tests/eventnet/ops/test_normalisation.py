@@ -13,7 +13,7 @@ MAPS = torch.randn(1, 6, 7, 8, generator=torch.Generator().manual_seed(1))
     [
         nn.LocalResponseNorm(5), nn.BatchNorm2d(6), nn.BatchNorm2d(6).eval(), nn.LayerNorm(8), nn.LayerNorm([7, 8]),
         nn.GroupNorm(2, 6), nn.InstanceNorm2d(6), nn.InstanceNorm2d(6, affine=True, track_running_stats=True), nn.RMSNorm(8),
-        lambda value: F.layer_norm(value, [8]), lambda value: torch.rms_norm(value, [8]),
+        nn.CrossMapLRN2d(5), lambda value: F.layer_norm(value, [8]), lambda value: F.rms_norm(value, [8]),
     ],
     ids=lambda program: type(program).__name__,
 )  # fmt: skip

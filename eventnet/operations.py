@@ -1,0 +1,66 @@
+"""Functions that are one vector operation for hardware, but several operators below autograd.
+
+They are known by the Python frame that runs them. A function mode would see them too, but PyTorch takes other ways through its
+own modules when one is active, and the watched program would no longer be the untouched one.
+"""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+
+from eventnet.ops import functions
+
+PASSED_THROUGH = (str(Path(__file__).parent), str(Path(torch.__file__).parent))
+
+
+@dataclass(eq=False)
+class Operation:
+    """One call of such a function.
+
+    Attributes
+    ----------
+    op
+        What records call it.
+    input
+        What it was given.
+    inputs
+        Elements of that which go into the vector lanes; 0 until its first operator ran.
+    charged
+        The passes of backward that its own backward was charged in.
+    """
+
+    op: str
+    input: Any
+    inputs: int = 0
+    charged: set[int] = field(default_factory=set)
+
+
+class Operations:
+    """Says which operation, if any, the operator belongs to that runs now."""
+
+    def __init__(self) -> None:
+        self._ops = {id(function.__code__): op for function, op in functions().items()}
+        self._frame: FrameType | None = None  # held until the next operator, so that its address is not another one's
+        self._operation: Operation | None = None
+
+    def current(self) -> Operation | None:
+        """Return the operation that the calling operator is a step of.
+
+        Cost: a look at each frame between the operator and the user's own code.
+        """
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and id(frame.f_code) not in self._ops:
+            frame = frame.f_back if frame.f_code.co_filename.startswith(PASSED_THROUGH) else None
+        if frame is None:
+            self.forget()
+        elif frame is not self._frame:
+            self._frame, self._operation = frame, Operation(self._ops[id(frame.f_code)], frame.f_locals["input"])
+        return self._operation
+
+    def forget(self) -> None:
+        """Hold on to nothing."""
+        self._frame = self._operation = None
