@@ -12,6 +12,7 @@ import torch
 
 from eventnet.call import Call, Form
 from eventnet.product import Product
+from eventnet.vector import VectorCall, VectorForm
 from hwmodel.errors import ShapeError
 from hwmodel.given import convolution_weights, transposed_weights
 from hwmodel.task import Task
@@ -60,8 +61,8 @@ def _forward(call: Call) -> dict[int, Product]:
 
 def _backward(call: Call) -> dict[int, Product]:
     gradient, activations, weight = call["grad_output"], call["input"], call["weight"]
-    if not _has_form(gradient, weight) or activations.shape[0] != 1:
-        return {}
+    if not _has_form(gradient, weight) or (activations.shape[0] != 1 and weight.dim() == 5):
+        return {}  # frames are one more dimension of a weight's gradient, and a task has three
     geometry, groups, transposed = _geometry(call), call["groups"], call["transposed"]
     products = {}
     if call["output_mask"][0]:
@@ -85,17 +86,48 @@ def _backward(call: Call) -> dict[int, Product]:
             accumulator=_narrow(gradient),
         )
     if call["output_mask"][1]:
-        reads, sends = (gradient, activations) if transposed else (activations, gradient)
-        task = Task.weight_gradient(
-            call.stream(reads), call.stream(sends), weight.shape[2:], **geometry, groups=groups, name=call.place.name
-        )
-
-        def multiply(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-            given, read = (first, second) if transposed else (second, first)
-            return _torch_backward(call, given, read, torch.zeros(weight.shape), 1)
-
-        products[1] = Product(task=task, multiply=multiply, first=reads, second=sends, accumulator=_narrow(gradient))
+        products[1] = _weight_gradient(call, geometry)
     return products
+
+
+def _weight_gradient(call: Call, geometry: dict[str, Any]) -> Product:
+    """Make the gradient of the weights; frames of a sequence are one more dimension of space, with a kernel of one."""
+    gradient, activations, weight = call["grad_output"], call["input"], call["weight"]
+    reads, sends = (gradient, activations) if call["transposed"] else (activations, gradient)
+    kernel = list(weight.shape[2:])
+    frames = activations.shape[0] != 1
+    if frames:
+        reads, sends = _frames_in_depth(reads), _frames_in_depth(sends)
+        kernel = [1, *kernel]
+        geometry = {name: [0 if name == "padding" else 1, *values] for name, values in geometry.items()}
+    task = Task.weight_gradient(
+        call.stream(reads), call.stream(sends), kernel, **geometry, groups=call["groups"], name=call.place.name
+    )
+
+    def multiply(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+        if frames:
+            first, second = _frames_in_front(first), _frames_in_front(second)
+        given, read = (first, second) if call["transposed"] else (second, first)
+        found = _torch_backward(call, given, read, torch.zeros(weight.shape), 1)
+        return found.unsqueeze(2) if frames else found
+
+    return Product(
+        task=task,
+        multiply=multiply,
+        first=reads,
+        second=sends,
+        finish=lambda outputs: outputs.reshape(weight.shape),
+        accumulator=_narrow(gradient),
+    )
+
+
+def _frames_in_depth(maps: torch.Tensor) -> torch.Tensor:
+    """Bring (frames, C, *spatial) into (1, C, frames, *spatial)."""
+    return maps.detach().transpose(0, 1)[None]
+
+
+def _frames_in_front(volume: torch.Tensor) -> torch.Tensor:
+    return volume[0].transpose(0, 1)
 
 
 def _narrow(operand: torch.Tensor) -> torch.dtype | None:
@@ -159,6 +191,12 @@ def refuse_several_samples(activations: torch.Tensor, weight: torch.Tensor, wher
             'simulate(model, samples=...), or say leading="sequence" if they are frames or crops of one sample.'
         )
 
+
+def _gradient(call: VectorCall) -> tuple[torch.Tensor, ...]:
+    return (call.arguments["grad_output"],)
+
+
+VECTORS = (VectorForm("sum", ("convolution_backward",), reads=_gradient),)  # of a bias alone
 
 FORMS = (
     Form("convolution", ("convolution", "_convolution"), ("input", "weight"), _forward, "bias"),

@@ -89,3 +89,33 @@ def test_weights_made_by_another_network_are_activations():
     assert run.records[0].activations == 50 + 8
     assert run.records[0].effectual_macs == run.records[0].macs - run.records[0].zero_macs  # either zero counts
     assert run.agreement
+
+
+@pytest.mark.parametrize(
+    ("layer", "space"), [(nn.Conv1d, (9,)), (nn.Conv2d, (9, 8)), (nn.ConvTranspose1d, (5,)), (nn.ConvTranspose2d, (5, 4))]
+)
+def test_the_gradients_of_a_sequence_of_frames_agree(layer, space):
+    torch.manual_seed(0)
+    module, frames = layer(4, 6, 3, stride=2, padding=1, groups=2), torch.randn(3, 4, *space)
+
+    def gradients():
+        leaf = frames.clone().requires_grad_()
+        return torch.autograd.grad(module(leaf).square().sum(), [leaf, *module.parameters()])
+
+    expected = gradients()
+    with eventnet.watch(leading="sequence", strict=True) as watcher:
+        found = gradients()
+    assert watcher.run.agreement, watcher.run.agreement
+    assert watcher.run.coverage == 1
+    parts = [record.part for record in watcher.run.product_records]
+    assert parts == ["forward", "input_gradient", "weight_gradient"]
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_the_gradient_of_a_bias_alone_is_a_sum():
+    module = nn.Conv2d(2, 3, 3)
+    module.weight.requires_grad_(False)
+    with eventnet.watch(strict=True) as watcher:
+        module(torch.randn(1, 2, 6, 6)).square().sum().backward()
+    assert [record.op for record in watcher.run.records if record.part == "input_gradient"][-1] == "sum"
