@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from hwmodel.errors import ShapeError
 from hwmodel.geometry import Pair, all_taps, check_integer, convolution_taps, per_dimension, transposed_targets, whole
 from hwmodel.given import Operand, activations_of, shape_of, weights_of
-from hwmodel.kernels import Reach
+from hwmodel.kernels import Reach, Tiles, multiply, worth_cutting
 from hwmodel.layout import PADDING, ConvolutionLayout, Layout, MatmulLayout, Taps, TransposedLayout, WeightGradientLayout
-from hwmodel.operands import Activations, Weights
+from hwmodel.operands import Activations, Array, Weights
 
 Kind = Literal["convolution", "matmul"]
 
@@ -382,6 +382,29 @@ class Task:
     def weight_bytes(self) -> int:
         """Give the size of the static operand as the hardware stores it; 0 if both operands are activations."""
         return 0 if self.two_activations else math.prod(self.weights.shape) * self.weight_bits // 8
+
+    @cached_property
+    def sums(self) -> tuple[Array, NDArray[np.int64]]:
+        """Add all products up with the fast kernels: sums and products received, as `hwmodel.kernels.accumulate` gives them.
+
+        They do not depend on a machine, so the machines of a run share them.
+        """
+        assert self.activations.values is not None
+        assert self.weights.values is not None
+        kind = np.result_type(self.activations.values, self.weights.values)
+        return self._multiply(self.activations.values.astype(kind, copy=False), self.weights.tiles(kind, self._cut))
+
+    @cached_property
+    def integer_sums(self) -> tuple[Array, NDArray[np.int64]]:
+        """Add the products of small integers up in the same way: (groups * windows, filters) in int32."""
+        return self._multiply(self.activations.integers, self.weights.integer_tiles(self._cut))
+
+    @property
+    def _cut(self) -> bool:
+        return worth_cutting(self.windows, self.filters)
+
+    def _multiply(self, activations: Array, tiles: Tiles) -> tuple[Array, NDArray[np.int64]]:
+        return multiply(activations, self.activations.nonzero, self.groups, tiles, self.reach)
 
     @cached_property
     def uses_per_operand(self) -> NDArray[np.int64]:

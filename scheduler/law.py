@@ -74,6 +74,8 @@ def solve(plan: Plan, products: Products | None = None) -> Outcome:
     rounds in flight, and for 8 bytes a round of a stage that another one stands behind.
     """
     ledger = Ledger()
+    if products is not None:
+        products.begin_counting()
     stages = [_Rounds(stage, number == len(plan.stages) - 1) for number, stage in enumerate(plan.stages)]
     parameters = np.array([_parameters(stage) for stage in plan.stages], dtype=np.int64)
     state = np.zeros((len(stages), 6), dtype=np.int64)
