@@ -39,7 +39,7 @@ from eventnet.progress import Bar
 from eventnet.provenance import Mark, Provenance, combine, storage_key
 from eventnet.run import Run
 from eventnet.settings import Settings
-from eventnet.vector import Operation, VectorCall, distinct_elements
+from eventnet.vector import Operation, VectorCall, distinct_elements, nonzeros
 from eventnet.weights import WeightCache, as_array, require_finite
 from hwmodel.catalogue import load
 from hwmodel.errors import ParameterError, UnsupportedError
@@ -494,4 +494,4 @@ def _prune(tensor: torch.Tensor, threshold: float) -> tuple[torch.Tensor, int]:
 
 
 def _nonzeros(tensors: Iterable[torch.Tensor]) -> int:
-    return sum(int(torch.count_nonzero(tensor.detach())) for tensor in tensors)
+    return sum(map(nonzeros, tensors))

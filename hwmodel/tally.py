@@ -162,40 +162,76 @@ class Tally:
 
 @compiled
 def _look(nonzero: NDArray[np.uint8], shares: Indices, found: NDArray[np.generic]) -> None:
-    positions, groups, _ = nonzero.shape
     rows, lanes, _ = shares.shape
-    for group in range(groups):
-        for row in range(rows):
+    for row in range(rows):
+        for group in range(nonzero.shape[1]):
             share = shares[row]
-            here = found[group, row]
-            # Neighbouring channels dealt to neighbouring lanes are read as they lie, a channel of each lane at once.
-            dealt = lanes > 1
-            for lane in range(1, lanes):
-                dealt &= share[lane, FIRST] == share[0, FIRST] + lane and share[lane, COUNT] <= share[lane - 1, COUNT]
-                dealt &= share[lane, STEP] == share[0, STEP] or share[lane, COUNT] == 1
-            for position in range(positions):
-                channels = nonzero[position, group]
-                numbers = here[position * lanes : (position + 1) * lanes]
-                if dealt:
-                    numbers[:] = 0
-                    width = lanes
-                    for nth in range(share[0, COUNT]):
-                        while share[width - 1, COUNT] <= nth:
-                            width -= 1
-                        begin = share[0, FIRST] + nth * share[0, STEP]
-                        for lane in range(width):
-                            numbers[lane] += channels[begin + lane]
-                else:
-                    for lane in range(lanes):
-                        begin, count, step = share[lane, FIRST], share[lane, COUNT], share[lane, STEP]
-                        total = np.int32(0)
-                        if step == 1:
-                            for channel in channels[begin : begin + count]:
-                                total += np.int32(channel)
-                        else:
-                            for channel in range(begin, begin + count * step, step):
-                                total += np.int32(channels[channel])
-                        numbers[lane] = total
+            if _side_by_side(share):
+                _look_between(nonzero[:, group], share, found[group, row])
+            elif _dealt(share):
+                _look_across(nonzero[:, group], share, found[group, row])
+            else:
+                _look_at_each(nonzero[:, group], share, found[group, row])
+
+
+@compiled
+def _side_by_side(share: Indices) -> bool:
+    """Tell whether the channels of each lane lie side by side."""
+    together = True
+    for lane in range(share.shape[0]):
+        together &= share[lane, STEP] == 1
+    return together
+
+
+@compiled
+def _dealt(share: Indices) -> bool:
+    """Tell whether neighbouring channels are dealt to neighbouring lanes, so that one of each lane lies side by side."""
+    dealt = True
+    for lane in range(1, share.shape[0]):
+        dealt &= share[lane, FIRST] == share[0, FIRST] + lane and share[lane, COUNT] <= share[lane - 1, COUNT]
+        dealt &= share[lane, STEP] == share[0, STEP] or share[lane, COUNT] == 1
+    return dealt
+
+
+@compiled
+def _look_between(nonzero: NDArray[np.uint8], share: Indices, found: NDArray[np.generic]) -> None:
+    """Count up to each channel once, so that a share is a difference, however short."""
+    positions, channels = nonzero.shape
+    lanes = share.shape[0]
+    begins, ends = share[:, FIRST].copy(), share[:, FIRST] + share[:, COUNT]
+    up_to = np.zeros(channels + 1, dtype=np.int32)
+    for position in range(positions):
+        before = np.int32(0)
+        for channel in range(channels):
+            before += nonzero[position, channel]
+            up_to[channel + 1] = before
+        for lane in range(lanes):
+            found[position * lanes + lane] = up_to[ends[lane]] - up_to[begins[lane]]
+
+
+@compiled
+def _look_across(nonzero: NDArray[np.uint8], share: Indices, found: NDArray[np.generic]) -> None:
+    """Read a channel of each lane at once."""
+    lanes, width = share.shape[0], share.shape[0]
+    found[:] = 0
+    for nth in range(share[0, COUNT]):
+        while share[width - 1, COUNT] <= nth:
+            width -= 1
+        begin = share[0, FIRST] + nth * share[0, STEP]
+        for position in range(nonzero.shape[0]):
+            for lane in range(width):
+                found[position * lanes + lane] += nonzero[position, begin + lane]
+
+
+@compiled
+def _look_at_each(nonzero: NDArray[np.uint8], share: Indices, found: NDArray[np.generic]) -> None:
+    lanes = share.shape[0]
+    for position in range(nonzero.shape[0]):
+        for lane in range(lanes):
+            number = 0
+            for nth in range(share[lane, COUNT]):
+                number += nonzero[position, share[lane, FIRST] + nth * share[lane, STEP]]
+            found[position * lanes + lane] = number
 
 
 @compiled

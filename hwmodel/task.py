@@ -21,6 +21,7 @@ from hwmodel.given import Operand, activations_of, shape_of, weights_of
 from hwmodel.kernels import Reach, Tiles, multiply, worth_cutting
 from hwmodel.layout import PADDING, ConvolutionLayout, Layout, MatmulLayout, Taps, TransposedLayout, WeightGradientLayout
 from hwmodel.operands import Activations, Array, Weights
+from hwmodel.uses import count_uses
 
 Kind = Literal["convolution", "matmul"]
 
@@ -410,19 +411,9 @@ class Task:
     def uses_per_operand(self) -> NDArray[np.int64]:
         """Count, for each operand of a window, the windows in which it is nonzero: (groups, operands).
 
-        Counted one dimension after the other. Cost: a product of the mask with a matrix for each dimension; the numbers are
-        whole and far below 2^53, where float64 would round.
+        Cost: see `hwmodel.uses`.
         """
-        uses = self.activations.nonzero.astype(np.float64)
-        for table in self.taps:
-            if len(uses) == table.size == 1 and table[0, 0] != PADDING:  # a dimension that the operator lacks
-                uses = np.moveaxis(uses, 0, -1)
-                continue
-            reads = np.zeros((table.shape[1], uses.shape[0]))  # how often each kernel position reads each position
-            positions, taps = np.nonzero(table != PADDING)
-            np.add.at(reads, (taps, table[positions, taps]), 1)
-            uses = np.moveaxis(np.tensordot(reads, uses, axes=1), 0, -1)  # the channels come to the front
-        counts = np.moveaxis(uses, 0, -1).astype(np.int64)
+        counts = count_uses(self.activations.nonzero, self.reach)
         per_group = counts.reshape(math.prod(self.kernel_shape), self.groups, self.group_channels).transpose(1, 0, 2)
         return np.ascontiguousarray(per_group).reshape(self.groups, self.operands)
 

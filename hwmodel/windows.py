@@ -3,6 +3,7 @@
 A range of windows is taken at a time, so that memory does not grow with the feature map.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,11 +17,13 @@ from hwmodel.tally import Steps, Tally
 from hwmodel.task import Task
 from hwmodel.walk import Walk
 
-# Operands looked at for one range of windows: enough to make the cost per range small, little enough to stay in cache.
+# Operands and windows of one range: enough to make the cost per range small, little enough to stay in cache.
 OPERANDS_PER_RANGE = 1 << 21
+WINDOWS_PER_RANGE = 1 << 12
 
 LARGEST_SUM = np.iinfo(np.int32).max  # of the events of a lane in a window
-NUMBERS_AT_ONCE = 8  # numbers of a tally that are written as fast as one operand is looked at
+NUMBERS_AT_ONCE = 4  # numbers of a tally that are written as fast as one activation is looked at
+OPERAND_COST = 4  # of an operand of a window, in looks at an activation
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +44,7 @@ def window_ranges(task: Task) -> Iterator[tuple[int, int]]:
 
     Yields pairs of the first window and one past the last; window ``group * windows + window`` is a row of outputs.
     """
-    size = max(1, OPERANDS_PER_RANGE // max(1, task.operands))
+    size = min(WINDOWS_PER_RANGE, max(1, OPERANDS_PER_RANGE // max(1, task.operands)))
     windows = task.groups * task.windows
     for first in range(0, windows, size):
         yield first, min(first + size, windows)
@@ -83,7 +86,7 @@ def worth_tallying(task: Task, steps: Steps) -> bool:
     positions = nonzero.size // max(1, nonzero.shape[-1])
     written = positions * task.groups * steps.size // NUMBERS_AT_ONCE
     cost = nonzero.size + written + windows * steps.additions
-    return cost < windows * task.operands < LARGEST_SUM * windows
+    return cost < OPERAND_COST * windows * task.operands and task.operands < LARGEST_SUM
 
 
 def count_lanes(task: Task, walk: Walk, first: int, stop: int) -> LaneCounts:
@@ -137,18 +140,33 @@ def window_origins(task: Task, first: int, stop: int) -> NDArray[np.int64]:
 
     Shape (windows of the range, kernel positions).
     """
-    sizes = task.activations.nonzero.shape
-    group, window = np.divmod(np.arange(first, stop), max(1, task.windows))
-    index = np.unravel_index(window, task.window_shape)
-    shape = (stop - first, *task.kernel_shape)
-    flat = np.zeros(shape, dtype=np.int64)
-    padding = np.zeros(shape, dtype=np.bool_)
-    for axis, (table, where) in enumerate(zip(task.taps, index, strict=True)):
-        spread = table[where].reshape(stop - first, *(-1 if one == axis else 1 for one in range(4)))
-        flat = flat * sizes[axis] + spread
-        padding |= spread == PADDING
-    channel = (group * task.group_channels).reshape(-1, 1, 1, 1, 1)
-    return np.where(padding, PADDING, flat * sizes[4] + channel).reshape(stop - first, -1)
+    reach = task.reach
+    origins = np.empty((stop - first, math.prod(task.kernel_shape)), dtype=np.int64)
+    _find_origins(reach.rows, reach.columns, task.activations.nonzero.shape[3:], task.groups, first, origins)
+    return origins
+
+
+@compiled
+def _find_origins(
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    sizes: tuple[int, int],
+    groups: int,
+    first: int,
+    origins: NDArray[np.int64],
+) -> None:
+    width, channels = sizes
+    kernel_columns = columns.shape[1]
+    for place in range(origins.shape[0]):
+        above, column = divmod(first + place, columns.shape[0])
+        group, row = divmod(above, rows.shape[0])
+        for kernel_row in range(rows.shape[1]):
+            line = rows[row, kernel_row]
+            for kernel_column in range(kernel_columns):
+                at = columns[column, kernel_column]
+                inside = line >= 0 and at >= 0
+                origin = (line * width + at) * channels + group * (channels // groups)
+                origins[place, kernel_row * kernel_columns + kernel_column] = origin if inside else PADDING
 
 
 @compiled
