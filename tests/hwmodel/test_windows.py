@@ -77,7 +77,11 @@ def test_a_range_of_windows_counts_and_carries_what_plain_loops_find(works, data
     work, lanes, brick = data.draw(works), data.draw(st.integers(1, 4)), data.draw(st.integers(1, 5))
     task = work.task()
     share = data.draw(st.sampled_from([sliced, dealt]))
-    walk = data.draw(st.sampled_from([share(task, lanes, brick), interleaved(task, lanes, packed=True), interleaved(task, lanes, packed=False)]))
+    walk = data.draw(
+        st.sampled_from(
+            [share(task, lanes, brick), interleaved(task, lanes, packed=True), interleaved(task, lanes, packed=False)]
+        )
+    )
     windows = [window for group in range(work.groups) for window in work.windows(group)]
     first = data.draw(st.integers(0, len(windows) - 1))
     stop = data.draw(st.integers(first + 1, len(windows)))

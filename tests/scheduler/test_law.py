@@ -1,5 +1,10 @@
 """The bulk engine against the event engine and against the recurrence, on generated plans with every parameter of the law."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -117,9 +122,7 @@ def test_arrays_of_any_integer_type_and_layout_are_taken():
 def test_a_tick_that_does_not_fit_64_bits_is_refused(stage, plan_of, play, broken):
     with pytest.raises(CountError) as error:
         play(plan_of(*broken(stage)))
-    assert str(error.value) == (
-        "scheduler.run: a task takes more than 2^63 ticks, expected fewer. Cut it into smaller ones."
-    )
+    assert str(error.value) == ("scheduler.run: a task takes more than 2^63 ticks, expected fewer. Cut it into smaller ones.")
 
 
 @pytest.mark.parametrize("play", [solve, scheduler.play])
@@ -149,3 +152,28 @@ def test_both_engines_refuse_a_plan_in_the_same_words(stage, plan_of, broken):
             play(plan_of(*broken(stage)))
         errors.append(str(error.value))
     assert errors[0] == errors[1]
+
+
+IN_ANOTHER_PROCESS = """
+import hashlib, numpy, hwmodel, scheduler
+random = numpy.random.default_rng(7)
+digest = hashlib.sha256()
+for name in sorted(hwmodel.machines()):
+    machine = hwmodel.load(name)
+    values = random.standard_normal((20, 9, 9)) * (random.random((20, 9, 9)) < 0.5)
+    task = hwmodel.Task.convolution(values, random.standard_normal((30, 20, 3, 3)), padding=1)
+    if machine.cannot_map(task) is None:
+        outcome = scheduler.run(machine, task, engine="bulk", integers=True)
+        told = outcome.ticks, outcome.busy_ticks.tolist(), outcome.stall_ticks.tolist(), list(outcome.ledger.as_dict().items())
+        digest.update(repr(told).encode() + outcome.outputs.tobytes() + outcome.products.integer_outputs.tobytes())
+print(digest.hexdigest())
+"""
+
+
+def test_fresh_processes_with_other_hash_seeds_give_the_same_bits():
+    root = str(Path(__file__).parents[2])
+    digests = set()
+    for seed in ("0", "1", "4711"):
+        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": root}
+        digests.add(subprocess.check_output([sys.executable, "-c", IN_ANOTHER_PROCESS], env=environment, text=True))
+    assert len(digests) == 1
