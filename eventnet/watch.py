@@ -183,8 +183,8 @@ class Watcher:
             if tensor.device.type != "cpu":
                 found = "without values, on the meta device" if tensor.is_meta else f"on device {tensor.device}"
                 raise UnsupportedError(
-                    f"{self.where}: {form.op} in {place.name or 'the program'} is given a tensor {found}, expected the CPU, where "
-                    "events are computed. Make the model and its inputs on the CPU, or move them there with .cpu()."
+                    f"{self.where}: {form.op} in {place.name or 'the program'} is given a tensor {found}, expected the CPU, "
+                    "where events are computed. Make the model and its inputs on the CPU, or move them there with .cpu()."
                 )
 
     def _product(self, form: Form, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], place: Place) -> tuple[Any, bool]:

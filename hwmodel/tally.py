@@ -82,7 +82,8 @@ class Steps:
     @property
     def size(self) -> int:
         """Count what is kept for each position: a number for each row and working lane."""
-        return self.shares.shape[0] * self.shares.shape[1]
+        rows, lanes, _ = self.shares.shape
+        return int(rows * lanes)
 
     @property
     def additions(self) -> int:
@@ -162,8 +163,7 @@ class Tally:
 
 @compiled
 def _look(nonzero: NDArray[np.uint8], shares: Indices, found: NDArray[np.generic]) -> None:
-    rows, lanes, _ = shares.shape
-    for row in range(rows):
+    for row in range(shares.shape[0]):
         for group in range(nonzero.shape[1]):
             share = shares[row]
             if _side_by_side(share):

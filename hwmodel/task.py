@@ -19,7 +19,7 @@ from hwmodel.errors import ShapeError
 from hwmodel.geometry import Pair, all_taps, check_integer, convolution_taps, per_dimension, transposed_targets, whole
 from hwmodel.given import Operand, activations_of, shape_of, weights_of
 from hwmodel.kernels import Reach, Tiles, multiply, worth_cutting
-from hwmodel.layout import PADDING, ConvolutionLayout, Layout, MatmulLayout, Taps, TransposedLayout, WeightGradientLayout
+from hwmodel.layout import ConvolutionLayout, Layout, MatmulLayout, Taps, TransposedLayout, WeightGradientLayout
 from hwmodel.operands import Activations, Array, Weights
 from hwmodel.uses import count_uses
 

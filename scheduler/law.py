@@ -262,10 +262,10 @@ def _advance(
                 passed[stage],
                 starts[stage],
                 passed[before],
-                state[before, ISSUED] if stage else np.int64(-1),
+                int(state[before, ISSUED]) if stage else -1,
                 starts[after],
                 state[after, STARTS_FROM],
-                state[after, ISSUED] + parameters[after, SLOTS] if held else np.int64(-1),
+                int(state[after, ISSUED] + parameters[after, SLOTS]) if held else -1,
                 parameters[after, SLOTS],
                 parameters[after, HOP],
             )
