@@ -21,6 +21,7 @@ from hwmodel.given import Operand, activations_of, shape_of, weights_of
 from hwmodel.kernels import Reach, Tiles, multiply, worth_cutting
 from hwmodel.layout import ConvolutionLayout, Layout, MatmulLayout, Taps, TransposedLayout, WeightGradientLayout
 from hwmodel.operands import Activations, Array, Weights
+from hwmodel.tally import Steps, Tally
 from hwmodel.uses import count_uses
 
 Kind = Literal["convolution", "matmul"]
@@ -351,6 +352,11 @@ class Task:
     def reach(self) -> Reach:
         """Say which events each window reads."""
         return Reach.of(self.taps, self.activations.nonzero.shape)
+
+    @cached_property
+    def tallies(self) -> dict[Steps, Tally]:
+        """Keep what the lanes of a walk find at each position, for other machines that walk in the same steps."""
+        return {}
 
     @property
     def windows(self) -> int:

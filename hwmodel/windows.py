@@ -22,8 +22,8 @@ OPERANDS_PER_RANGE = 1 << 21
 WINDOWS_PER_RANGE = 1 << 12
 
 LARGEST_SUM = np.iinfo(np.int32).max  # of the events of a lane in a window
-NUMBERS_AT_ONCE = 4  # numbers of a tally that are written as fast as one activation is looked at
-OPERAND_COST = 4  # of an operand of a window, in looks at an activation
+NUMBERS_AT_ONCE = 4  # numbers of a tally that are written as fast as one operand is looked at
+
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,9 @@ class LaneCounter:
         self.walk = walk
         self._tally: Tally | None = None
         if walk.steps is not None and worth_tallying(task, walk.steps):
-            self._tally = Tally.of(task.activations.nonzero, task.groups, walk.steps, task.reach)
+            if walk.steps not in task.tallies:
+                task.tallies[walk.steps] = Tally.of(task.activations.nonzero, task.groups, walk.steps, task.reach)
+            self._tally = task.tallies[walk.steps]
 
     def count(self, first: int, stop: int) -> LaneCounts:
         """Count in the windows from ``first`` up to ``stop``. Cost: see `Tally.add_up`, or `count_lanes`."""
@@ -86,7 +88,7 @@ def worth_tallying(task: Task, steps: Steps) -> bool:
     positions = nonzero.size // max(1, nonzero.shape[-1])
     written = positions * task.groups * steps.size // NUMBERS_AT_ONCE
     cost = nonzero.size + written + windows * steps.additions
-    return cost < OPERAND_COST * windows * task.operands and task.operands < LARGEST_SUM
+    return cost < windows * task.operands and task.operands < LARGEST_SUM
 
 
 def count_lanes(task: Task, walk: Walk, first: int, stop: int) -> LaneCounts:
@@ -99,7 +101,7 @@ def count_lanes(task: Task, walk: Walk, first: int, stop: int) -> LaneCounts:
     tap, channel = np.divmod(walk.operand, walk.channels)
     _count(
         task.activations.nonzero.reshape(-1),
-        window_origins(task, first, stop),
+        np.ascontiguousarray(window_origins(task, first, stop).T),
         tap,
         channel,
         walk.brick_pointers,
@@ -181,18 +183,24 @@ def _count(
     operands_read: NDArray[np.int64],
     empty_bricks: NDArray[np.int64],
 ) -> None:
-    for window in range(origins.shape[0]):
-        for lane in range(lane_pointers.size - 1):
-            for brick in range(lane_pointers[lane], lane_pointers[lane + 1]):
-                found = 0
-                for step in range(brick_pointers[brick], brick_pointers[brick + 1]):
-                    origin = origins[window, tap[step]]
-                    if origin >= 0:
-                        operands_read[window, lane] += 1
-                        found += nonzero[origin + channel[step]]
-                events[window, lane] += found
-                if found == 0:
-                    empty_bricks[window, lane] += 1
+    """Look at one operand of all windows before the next one; ``origins`` is (kernel positions, windows)."""
+    windows = origins.shape[1]
+    found = np.zeros(windows, dtype=np.int64)
+    read = np.zeros(windows, dtype=np.int64)
+    for lane in range(lane_pointers.size - 1):
+        read[:] = 0
+        for brick in range(lane_pointers[lane], lane_pointers[lane + 1]):
+            found[:] = 0
+            for step in range(brick_pointers[brick], brick_pointers[brick + 1]):
+                origin, offset = origins[tap[step]], channel[step]
+                for window in range(windows):
+                    inside = origin[window] >= 0
+                    found[window] += nonzero[origin[window] + offset] if inside else 0
+                    read[window] += inside
+            for window in range(windows):
+                events[window, lane] += found[window]
+                empty_bricks[window, lane] += found[window] == 0
+        operands_read[:, lane] = read
 
 
 @compiled
