@@ -116,7 +116,7 @@ def judge(product: Product, products: Products, actual: torch.Tensor, expected: 
         name=name,
         op=op,
         error_ratio=error_ratio(product, actual, expected),
-        products_equal=bool(np.array_equal(products.added, product.task.products_planned)),
+        products_equal=products.all_there,
         integers_equal=integers_equal(product, products),
     )
 

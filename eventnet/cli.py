@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--zero-fraction", type=float, metavar="Z", help="set biases for this share of zero operands in each layer"
     )
-    run.add_argument("--engine", default="auto", metavar="E", help="auto or event")
+    run.add_argument("--engine", default="auto", metavar="E", help="auto, event or bulk")
     run.add_argument("--values", default="events", metavar="V", help="events, or reference to multiply nothing")
     run.add_argument("--threshold", type=float, default=0.0, metavar="T", help="activations of smaller magnitude count as zero")
     run.add_argument("--numerics", default="auto", metavar="N", help="auto, float32, float64, bfloat16 or fixed16")

@@ -69,6 +69,12 @@ class Settings:
         """Return how numbers are written."""
         return numerics_of(self.numerics)
 
+    @property
+    def untouched(self) -> bool:
+        """Tell whether the values that flow are those of the untouched program: nothing multiplied, rounded or dropped."""
+        thresholds = self.threshold.values() if isinstance(self.threshold, Mapping) else [self.threshold]
+        return self.values == "reference" and self.numerics == "auto" and not any(thresholds)
+
     def threshold_of(self, module: str) -> float:
         """Return the magnitude below which an activation of a module counts as zero."""
         return self.threshold.get(module, 0.0) if isinstance(self.threshold, Mapping) else self.threshold

@@ -37,8 +37,9 @@ def simulate(
 ) -> Any:
     """Run ``model(*args, **kwargs)`` on modelled hardware, operator by operator.
 
-    The untouched program runs first, with buffers and random state put back, so that the final outputs can be compared. Grad
-    mode and train or eval mode are the caller's.
+    The untouched program runs first, with buffers and random state put back, so that the final outputs can be compared; not
+    where PyTorch's own values flow, which makes the watched program the untouched one. Grad mode and train or eval mode are the
+    caller's.
 
     Parameters
     ----------
@@ -54,7 +55,7 @@ def simulate(
         Instead of inputs, many samples, run one after the other: each a tensor, a tuple of arguments or a dict of keyword
         arguments. The result is then an `eventnet.samples.Samples` with mean, spread and extremes.
     engine
-        ``"auto"`` or ``"event"``: see `scheduler.run`.
+        ``"auto"``, ``"event"`` or ``"bulk"``: see `scheduler.run`. The numbers are the same.
     values
         ``"events"``: what flows on is computed from events. ``"reference"``: PyTorch's values flow and nothing is
         multiplied, for fast statistics; ``run.agreement`` is then None.
@@ -182,12 +183,14 @@ def _simulate(
         settings.check_modules(where, [name for name, _ in root.named_modules() if name] or [type(root).__name__])
     watcher = Watcher(machines, baseline, settings, root if root is not None else getattr(model, "__name__", ""), where)
     watcher.know_inputs((args, kwargs))
-    with _put_back(root, where), _channels_explained(where):
-        own_args, own_kwargs = _copies((args, kwargs), objects=True)
-        reference = _copies(model(*own_args, **own_kwargs))
-    with watcher:
+    reference: Any = None
+    if not settings.untouched:
+        with _put_back(root, where), _channels_explained(where):
+            own_args, own_kwargs = _copies((args, kwargs), objects=True)
+            reference = _copies(model(*own_args, **own_kwargs))
+    with _channels_explained(where), watcher:
         outputs = model(*args, **kwargs)
-    moved = difference(outputs, reference)
+    moved = difference(outputs, outputs if settings.untouched else reference)
     for run in watcher.runs:
         run.outputs = outputs
         run.difference = moved

@@ -39,7 +39,7 @@ from eventnet.progress import Bar
 from eventnet.provenance import Mark, Provenance, combine, storage_key
 from eventnet.run import Run
 from eventnet.settings import Settings
-from eventnet.vector import VectorCall, distinct_elements
+from eventnet.vector import VectorCall, distinct_elements, nonzeros
 from eventnet.weights import WeightCache, as_array, require_finite
 from hwmodel.catalogue import load
 from hwmodel.errors import ParameterError, UnsupportedError
@@ -503,10 +503,4 @@ def _is_finite(tensor: torch.Tensor) -> bool:
 
 
 def _nonzeros(tensors: Iterable[torch.Tensor]) -> int:
-    return sum(int(torch.count_nonzero(_countable(tensor.detach()))) for tensor in tensors)
-
-
-def _countable(tensor: torch.Tensor) -> torch.Tensor:
-    """Return a tensor with the same zeros, of a type whose nonzeros PyTorch counts."""
-    signed = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}.get(tensor.dtype)
-    return tensor if signed is None else tensor.view(signed)
+    return sum(map(nonzeros, tensors))

@@ -6,6 +6,7 @@ watched operator that writes into the storage: ``_version`` misses writes throug
 """
 
 from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -18,7 +19,9 @@ from hwmodel.compiled import compiled
 from hwmodel.errors import ValuesError
 from hwmodel.operands import Array, Weights
 
-BITS = {8: np.uint64, 4: np.uint32, 2: np.uint16, 1: np.uint8}
+# For values of so many bytes, a word with the lowest bit of each set: times a pattern, it repeats that for each of them.
+ONES = {16: 1, 8: 1, 4: 0x1_0000_0001, 2: 0x1_0001_0001_0001, 1: 0x101_0101_0101_0101}
+LARGE = 1 << 20  # words that are worth another thread
 # The bits of the exponent, all of which are set in an infinity or a NaN; 0 for types that have none.
 EXPONENT = {
     torch.float64: 0x7FF0000000000000,
@@ -121,28 +124,46 @@ def _own(weights: Weights, tensor: torch.Tensor) -> Weights:
 def _checksum(tensor: torch.Tensor, where: str) -> int:
     """Return a number that changes with the bits or the place of any value in the tensor's whole storage; refuse NaN."""
     storage = torch.empty(0, dtype=tensor.dtype).set_(tensor.untyped_storage())
-    bits = storage.view(torch.uint8).numpy().view(BITS[storage.element_size()])
-    exponent = EXPONENT.get(storage.dtype, 0)
-    checksum, finite = _weigh(bits, bits.dtype.type(exponent))
-    if exponent and not finite:
+    size = storage.element_size()
+    exponent = EXPONENT.get(storage.dtype, 0) * ONES[size]
+    data = storage.view(torch.uint8).numpy()
+    whole = data.size // 8 * 8
+    words = data[:whole].view(np.uint64)
+    rest = np.zeros(8, dtype=np.uint8)
+    rest[: data.size - whole] = data[whole:]
+    pieces = torch.get_num_threads() if words.size >= LARGE else 1
+    edges = [words.size * piece // pieces for piece in range(pieces + 1)]
+
+    def weigh(first: int, stop: int) -> tuple[int, bool]:
+        checksum, finite = _weigh(words[first:stop], np.uint64(exponent), np.uint64(2 * first + 1))
+        return int(checksum), bool(finite)
+
+    found = [_weigh(rest.view(np.uint64), np.uint64(exponent), np.uint64(2 * words.size + 1))]
+    if pieces == 1:
+        found.append(weigh(0, words.size))
+    else:  # as many threads as PyTorch may use: reading memory takes the time
+        with ThreadPoolExecutor(pieces) as threads:
+            found += threads.map(weigh, edges, edges[1:])
+    if exponent and not all(finite for _, finite in found):
         require_finite(tensor, where)
-    return int(checksum)
+    return sum(int(checksum) for checksum, _ in found) % (1 << 64)
 
 
 @compiled
-def _weigh(bits: Array, exponent: Any) -> tuple[Any, bool]:
-    """Add up the bits of all values, each times an odd number that tells its place, modulo 2**64.
+def _weigh(words: Array, exponent: Any, place: Any) -> tuple[Any, bool]:
+    """Add up words of 64 bits, each times an odd number that tells its place, modulo 2**64; tell whether all values are finite.
 
-    An odd number has an inverse, so a change of one value always changes the sum.
+    An odd number has an inverse, so a change within one word always changes the sum. A value is infinite or NaN if all bits of
+    its exponent are set: then, and only then, adding the exponent's lowest bit to these carries out of them.
     """
     total = np.uint64(0)
-    place = np.uint64(1)
-    finite = True
-    for one in range(bits.size):
-        total += np.uint64(bits[one]) * place
-        place += np.uint64(2)
-        finite &= (bits[one] & exponent) != exponent
-    return total, finite
+    carries = np.uint64(0)
+    sign = (exponent << np.uint64(1)) & ~exponent  # where an exponent carries to
+    step = exponent & ~(exponent << np.uint64(1))  # its lowest bit
+    for one in range(words.size):
+        total += words[one] * (place + np.uint64(2 * one))
+        carries |= ((words[one] & exponent) + step) & sign
+    return total, carries == np.uint64(0)
 
 
 def _drop_dead_entries() -> None:

@@ -6,6 +6,7 @@ This package knows numpy and numba and neither of the others: time passes in `sc
 from hwmodel.catalogue import load, machines
 from hwmodel.compressed import Compressed
 from hwmodel.errors import (
+    CountError,
     DataError,
     DuplicateNameError,
     EventNetError,
@@ -18,7 +19,7 @@ from hwmodel.errors import (
 )
 from hwmodel.ledger import Ledger
 from hwmodel.machine import Machine, ZeroPolicy
-from hwmodel.plan import EARLIEST, Block, Plan, Stage, Unit
+from hwmodel.plan import EARLIEST, Block, Counts, Plan, Shares, Stage, Times, Unit
 from hwmodel.pricing import Price, PriceTable, StaticPower
 from hwmodel.products import Products
 from hwmodel.task import Task
@@ -28,6 +29,8 @@ __all__ = [
     "EARLIEST",
     "Block",
     "Compressed",
+    "CountError",
+    "Counts",
     "DataError",
     "DuplicateNameError",
     "EventNetError",
@@ -40,9 +43,11 @@ __all__ = [
     "PriceTable",
     "Products",
     "ShapeError",
+    "Shares",
     "Stage",
     "StaticPower",
     "Task",
+    "Times",
     "Unit",
     "UnknownNameError",
     "UnsupportedError",

@@ -33,6 +33,10 @@ class ValuesError(EventNetError, ValueError):
     """A tensor holds values that no event form can carry, such as infinite weights."""
 
 
+class CountError(EventNetError, OverflowError):
+    """A number of ticks does not fit 64 bits."""
+
+
 class DataError(EventNetError, ValueError):
     """A file a user named is missing, unreadable or not what it should be."""
 

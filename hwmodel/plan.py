@@ -11,9 +11,74 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from hwmodel.compiled import compiled
 from hwmodel.errors import ParameterError
+from hwmodel.ledger import Ledger
 
 EARLIEST = -1  # a job that takes the copy free first, the lowest index on a tie
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """How often something happens in each job, or in each round: int64, of which several actions may be a multiple."""
+
+    counts: NDArray[np.int64]
+
+    @cached_property
+    def total(self) -> int:
+        """Add all up, exactly. Cost: one pass, at the first call."""
+        low, high = _add_halves(np.ascontiguousarray(self.counts, dtype=np.int64))
+        return int(low) + (int(high) << 32)
+
+    def times(self, factor: int) -> "Times":
+        """Return the counts of what happens so many times as often."""
+        return Times(self, factor)
+
+
+@dataclass(frozen=True, eq=False)
+class Times:
+    """A multiple of counts that several actions share, so that they are added up once for all of them."""
+
+    base: Counts
+    factor: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Give the shape of the counts."""
+        return self.base.counts.shape
+
+    @property
+    def total(self) -> int:
+        """Add all up; no product of it is ever made in 64 bits."""
+        return self.base.total * self.factor
+
+    def __getitem__(self, jobs: "slice | NDArray[np.int64] | list[int]") -> "Times":
+        return Times(Counts(self.base.counts[jobs]), self.factor)
+
+
+def total(counts: "NDArray[np.int64] | Times") -> int:
+    """Add counts up, exactly: no sum of 64-bit integers wraps."""
+    return counts.total if isinstance(counts, Times) else Counts(counts).total
+
+
+@dataclass(frozen=True, eq=False)
+class Shares:
+    """How many events the jobs of a block carry, and to where their products go, without the events themselves.
+
+    Attributes
+    ----------
+    events
+        int64 (jobs,): how many events each job carries.
+    output_block
+        int64 (jobs,): the row of outputs that a job adds to; see `Events`.
+    filters, share
+        The filters of the group that a job adds to, as `Events` has them.
+    """
+
+    events: NDArray[np.int64]
+    output_block: NDArray[np.int64]
+    filters: slice | tuple[slice, ...] = field(default_factory=lambda: slice(None))
+    share: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,26 +125,29 @@ class Block:
     useful_ticks
         int64 (jobs,): those of them spent on nonzero operands.
     actions
-        For each action, how often each job does it: int64 (jobs,).
+        For each action, how often each job does it: int64 (jobs,), or a multiple of such counts.
     round_actions
-        For each action, how often each round does it beside its jobs: int64 (rounds,).
+        For each action, how often each round does it beside its jobs: int64 (rounds,), or a multiple.
     gaps
         int64 (rounds,): ticks that must pass between the issue of the round before and this one's; None for none.
     need
         int64 (rounds,): the round of the stage before that must be finished; None for the round of the same number.
     events
         Makes the events that the jobs carry; None for jobs that carry none (a bus, an encoder).
+    shares
+        Says how many events each job carries where that is known without making them; None to make them.
     """
 
     round_pointers: NDArray[np.int64]
     copy: NDArray[np.int64]
     ticks: NDArray[np.int64]
     useful_ticks: NDArray[np.int64]
-    actions: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
-    round_actions: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    actions: Mapping[str, NDArray[np.int64] | Times] = field(default_factory=dict)
+    round_actions: Mapping[str, NDArray[np.int64] | Times] = field(default_factory=dict)
     gaps: NDArray[np.int64] | None = None
     need: NDArray[np.int64] | None = None
     events: Callable[[], Events] | None = None
+    shares: Callable[[], Shares] | None = None
 
     @property
     def rounds(self) -> int:
@@ -96,18 +164,34 @@ class Block:
         """Return the events that the jobs carry, made when first asked for."""
         return self.events() if self.events is not None else None
 
+    @cached_property
+    def shared(self) -> Shares | None:
+        """Return how many events each job carries, and to where; None if the jobs carry none."""
+        if self.shares is not None:
+            return self.shares()
+        carried = self.carried
+        if carried is None:
+            return None
+        return Shares(np.diff(carried.pointers), carried.output_block, carried.filters, carried.share)
+
+    def book(self, ledger: Ledger) -> None:
+        """Book the actions of all rounds, and of all jobs once each."""
+        for actions in (self.actions, self.round_actions):
+            for action, counts in actions.items():
+                ledger.book(action, total(counts))
+
     def check(self, copies: int) -> None:
         """Raise ParameterError unless the arrays fit each other, times are not negative and copies exist."""
         where = "hwmodel.Block"
         pointers = self.round_pointers
         if not pointers.size or pointers[0] != 0 or pointers[-1] != self.jobs or (np.diff(pointers) < 0).any():
             raise ParameterError(f"{where}: round_pointers do not divide {self.jobs} jobs into rounds.")
-        if (self.copy < EARLIEST).any() or (self.copy >= copies).any():
+        if self.copy.min(initial=EARLIEST) < EARLIEST or self.copy.max(initial=EARLIEST) >= copies:
             raise ParameterError(f"{where}: a job names a copy outside 0 to {copies - 1}, and it is not EARLIEST.")
-        if (self.ticks < 0).any() or (self.useful_ticks < 0).any() or (self.useful_ticks > self.ticks).any():
+        if self.useful_ticks.min(initial=0) < 0 or (self.useful_ticks > self.ticks).any():
             raise ParameterError(f"{where}: a job has negative ticks, or more useful ticks than ticks.")
-        per_job = {"copy": self.copy, "useful_ticks": self.useful_ticks, **self.actions}
-        per_round = {"gaps": self.gaps, "need": self.need, **self.round_actions}
+        per_job: dict[str, NDArray[np.int64] | Times] = {"copy": self.copy, "useful_ticks": self.useful_ticks, **self.actions}
+        per_round: dict[str, NDArray[np.int64] | Times | None] = {"gaps": self.gaps, "need": self.need, **self.round_actions}
         sized = [(name, array, self.jobs) for name, array in per_job.items()]
         sized += [(name, array, self.rounds) for name, array in per_round.items() if array is not None]
         for name, array, size in sized:
@@ -193,3 +277,13 @@ class Plan:
         """Yield every block of every stage, for those who count and do not play."""
         for stage in self.stages:
             yield from stage.blocks()
+
+
+@compiled
+def _add_halves(counts: NDArray[np.int64]) -> tuple[int, int]:
+    """Add the lower and the upper 32 bits up apart, which cannot wrap for fewer than 2**31 counts."""
+    low = high = 0
+    for one in range(counts.size):
+        low += counts[one] & 0xFFFFFFFF
+        high += counts[one] >> 32
+    return low, high

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwmodel.compiled import compiled
-from hwmodel.kernels import multiply, worth_cutting
 from hwmodel.operands import Array
 from hwmodel.plan import Block, Events
 from hwmodel.task import Task
@@ -39,6 +38,9 @@ class Products:
         int32, the same shape: the sums of the small integers; None if they were not asked for.
     added
         int64 (groups * windows,): how many products each output block received.
+    carried
+        int64 (groups * windows,): how many products the jobs of a plan carry to each output block, where it was not the jobs
+        that added them; None where it was.
     """
 
     def __init__(self, task: Task, values: bool = True, integers: bool = False) -> None:
@@ -47,6 +49,7 @@ class Products:
         self.blocks: Array | None = None
         self.integer_blocks: NDArray[np.int32] | None = None
         self.added = np.zeros(rows, dtype=np.int64)
+        self.carried: NDArray[np.int64] | None = None
         self._sums: _Sums | None = None
         self._integer_sums: _Sums | None = None
         if values:
@@ -94,6 +97,27 @@ class Products:
 
         return add
 
+    def begin_counting(self) -> None:
+        """Expect a plan whose jobs carry the products that somebody else has added."""
+        self.carried = np.zeros_like(self.added)
+
+    def count(self, block: Block) -> None:
+        """Count the products that the jobs of a block carry, for `carried`. Cost: a look at each job."""
+        shares = block.shared
+        if shares is None:
+            return
+        assert self.carried is not None
+        slices = (shares.filters,) if isinstance(shares.filters, slice) else shares.filters
+        filters = np.array([len(range(*one.indices(self.task.filters))) for one in slices])
+        products = shares.events * (filters[0] if shares.share is None else filters[shares.share])
+        _count(products, shares.output_block, self.carried)
+
+    @property
+    def all_there(self) -> bool:
+        """Tell whether every output block received, and every plan carried, as many products as the tensors say."""
+        planned = self.task.products_planned
+        return np.array_equal(self.added, planned) and (self.carried is None or np.array_equal(self.carried, planned))
+
     @property
     def outputs(self) -> Array | None:
         """Return the sums of the values in the shape that the task's caller expects; None without values."""
@@ -105,24 +129,23 @@ class Products:
         return None if self.integer_blocks is None else self.task.layout.give_outputs(self.integer_blocks)
 
 
-def multiply_all(task: Task, integers: bool = False) -> Products:
-    """Add all products of a task up without any machine.
+def multiply_all(task: Task, integers: bool = False, values: bool = True) -> Products:
+    """Add all products of a task up without any machine, with the fast kernels.
 
-    Cost: see `hwmodel.kernels`. Weights are cut into tiles at their first use in many windows, and the tiles kept with them.
+    Cost: see `hwmodel.kernels`; nothing the second time, since a task keeps its sums for other machines.
     """
     products = Products(task, values=False)
-    activations, cut = task.activations, worth_cutting(task.windows, task.filters)
     if integers:
-        operands = activations.integers, activations.nonzero
-        tiles = task.weights.integer_tiles(cut)
-        products.integer_blocks, products.added = multiply(*operands, task.groups, tiles, task.reach)
-    if Products.possible(task):
-        assert activations.values is not None
-        assert task.weights.values is not None
-        kind = np.result_type(activations.values, task.weights.values)
-        operands = activations.values.astype(kind, copy=False), activations.nonzero
-        products.blocks, products.added = multiply(*operands, task.groups, task.weights.tiles(kind, cut), task.reach)
+        products.integer_blocks, products.added = task.integer_sums
+    if values and Products.possible(task):
+        products.blocks, products.added = task.sums
     return products
+
+
+@compiled
+def _count(products: NDArray[np.int64], output_block: NDArray[np.int64], carried: NDArray[np.int64]) -> None:
+    for job in range(products.size):
+        carried[output_block[job]] += products[job]
 
 
 @compiled

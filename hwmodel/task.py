@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from hwmodel.errors import ShapeError
 from hwmodel.geometry import Pair, all_taps, check_integer, convolution_taps, per_dimension, transposed_targets, whole
 from hwmodel.given import GivenWeights, Operand, activations_of, shape_of, weights_of
-from hwmodel.kernels import Reach
-from hwmodel.layout import PADDING, ConvolutionLayout, Layout, MatmulLayout, Taps, TransposedLayout, WeightGradientLayout
-from hwmodel.operands import Activations, Weights
+from hwmodel.kernels import Reach, Tiles, multiply, worth_cutting
+from hwmodel.layout import ConvolutionLayout, Layout, MatmulLayout, Taps, TransposedLayout, WeightGradientLayout
+from hwmodel.operands import Activations, Array, Weights
+from hwmodel.tally import Steps, Tally
+from hwmodel.uses import count_uses
 
 Kind = Literal["convolution", "matmul"]
 
@@ -352,6 +354,11 @@ class Task:
         """Say which events each window reads."""
         return Reach.of(self.taps, self.activations.nonzero.shape)
 
+    @cached_property
+    def tallies(self) -> dict[Steps, Tally]:
+        """Keep what the lanes of a walk find at each position, for other machines that walk in the same steps."""
+        return {}
+
     @property
     def windows(self) -> int:
         """Count the windows of one group."""
@@ -385,22 +392,35 @@ class Task:
         return 0 if self.two_activations else math.prod(self.weights.shape) * self.weight_bits // 8
 
     @cached_property
+    def sums(self) -> tuple[Array, NDArray[np.int64]]:
+        """Add all products up with the fast kernels: sums and products received, as `hwmodel.kernels.accumulate` gives them.
+
+        They do not depend on a machine, so the machines of a run share them.
+        """
+        assert self.activations.values is not None
+        assert self.weights.values is not None
+        kind = np.result_type(self.activations.values, self.weights.values)
+        return self._multiply(self.activations.values.astype(kind, copy=False), self.weights.tiles(kind, self._cut))
+
+    @cached_property
+    def integer_sums(self) -> tuple[Array, NDArray[np.int64]]:
+        """Add the products of small integers up in the same way: (groups * windows, filters) in int32."""
+        return self._multiply(self.activations.integers, self.weights.integer_tiles(self._cut))
+
+    @property
+    def _cut(self) -> bool:
+        return worth_cutting(self.windows, self.filters)
+
+    def _multiply(self, activations: Array, tiles: Tiles) -> tuple[Array, NDArray[np.int64]]:
+        return multiply(activations, self.activations.nonzero, self.groups, tiles, self.reach)
+
+    @cached_property
     def uses_per_operand(self) -> NDArray[np.int64]:
         """Count, for each operand of a window, the windows in which it is nonzero: (groups, operands).
 
-        Counted one dimension after the other. Cost: a product of the mask with a matrix for each dimension; the numbers are
-        whole and far below 2^53, where float64 would round.
+        Cost: see `hwmodel.uses`.
         """
-        uses = self.activations.nonzero.astype(np.float64)
-        for table in self.taps:
-            if len(uses) == table.size == 1 and table[0, 0] != PADDING:  # a dimension that the operator lacks
-                uses = np.moveaxis(uses, 0, -1)
-                continue
-            reads = np.zeros((table.shape[1], uses.shape[0]))  # how often each kernel position reads each position
-            positions, taps = np.nonzero(table != PADDING)
-            np.add.at(reads, (taps, table[positions, taps]), 1)
-            uses = np.moveaxis(np.tensordot(reads, uses, axes=1), 0, -1)  # the channels come to the front
-        counts = np.moveaxis(uses, 0, -1).astype(np.int64)
+        counts = count_uses(self.activations.nonzero, self.reach)
         per_group = counts.reshape(math.prod(self.kernel_shape), self.groups, self.group_channels).transpose(1, 0, 2)
         return np.ascontiguousarray(per_group).reshape(self.groups, self.operands)
 

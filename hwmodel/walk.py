@@ -1,10 +1,12 @@
 """How the lanes of a machine share the operands of one window."""
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwmodel.tally import Steps
 from hwmodel.task import Task
 
 
@@ -22,18 +24,26 @@ class Walk:
         what a lane fetches at once.
     lane_pointers
         int64 (lanes + 1,): lane l walks the bricks from ``lane_pointers[l]`` up to ``lane_pointers[l + 1]``.
+    channels
+        How many channels a kernel position has.
     """
 
     operand: NDArray[np.int64]
     brick_pointers: NDArray[np.int64]
     lane_pointers: NDArray[np.int64]
+    channels: int
 
-    @property
+    @cached_property
+    def steps(self) -> Steps | None:
+        """Take the walk apart by kernel positions; None for a walk whose lanes have no regular share of a position."""
+        return Steps.of(self.operand, self.brick_pointers, self.lane_pointers, self.channels)
+
+    @cached_property
     def operands_per_lane(self) -> NDArray[np.int64]:
         """Count the operands of each lane: (lanes,)."""
         return np.diff(self.brick_pointers[self.lane_pointers])
 
-    @property
+    @cached_property
     def working_lanes(self) -> NDArray[np.int64]:
         """List the lanes that have operands at all."""
         return np.flatnonzero(self.operands_per_lane)
@@ -55,9 +65,7 @@ def interleaved(task: Task, lanes: int, packed: bool) -> Walk:
     At each kernel position channel c goes to lane ``c mod lanes``; with ``packed`` the positions follow each other
     without a gap, so that it is operand i that goes to lane ``i mod lanes``. Each lane's share is one brick.
     """
-    operand = np.arange(task.operands)
-    lane = (operand if packed else operand % task.group_channels) % lanes
-    return _walk(operand, lane, brick=np.zeros_like(operand), lanes=lanes)
+    return _interleaved(task.operands, task.group_channels, lanes, packed)
 
 
 def sliced(task: Task, lanes: int, brick: int) -> Walk:
@@ -65,25 +73,42 @@ def sliced(task: Task, lanes: int, brick: int) -> Walk:
 
     A brick may cross positions, and the last one of a lane may be shorter.
     """
-    operand = np.arange(task.operands)
-    share = -(-task.group_channels // lanes)
-    lane = operand % task.group_channels // share
-    nth_of_lane = np.empty_like(operand)
-    for one in range(lanes):
-        nth_of_lane[lane == one] = np.arange(np.count_nonzero(lane == one))
-    return _walk(operand, lane, brick=nth_of_lane // brick, lanes=lanes)
+    return _sliced(task.operands, task.group_channels, lanes, brick)
 
 
 def dealt(task: Task, lanes: int, brick: int) -> Walk:
     """Cut each position's channels into aligned bricks and deal these to the lanes in turn."""
-    operand = np.arange(task.operands)
-    position, channel = operand // task.group_channels, operand % task.group_channels
-    bricks_per_position = -(-task.group_channels // brick)
-    nth = position * bricks_per_position + channel // brick
-    return _walk(operand, nth % lanes, brick=nth, lanes=lanes)
+    return _dealt(task.operands, task.group_channels, lanes, brick)
 
 
-def _walk(operand: NDArray[np.int64], lane: NDArray[np.int64], brick: NDArray[np.int64], lanes: int) -> Walk:
+# Many layers of a network, and every sample, have the same walk: the last ones made are kept.
+_kept = lru_cache(maxsize=128)
+
+
+@_kept
+def _interleaved(operands: int, channels: int, lanes: int, packed: bool) -> Walk:
+    operand = np.arange(operands)
+    lane = (operand if packed else operand % channels) % lanes
+    return _walk(operand, lane, brick=np.zeros_like(operand), lanes=lanes, channels=channels)
+
+
+@_kept
+def _sliced(operands: int, channels: int, lanes: int, brick: int) -> Walk:
+    position, channel = np.divmod(np.arange(operands), channels)
+    share = -(-channels // lanes)
+    lane, nth = np.divmod(channel, share)
+    share_of_lane = np.minimum(share, channels - lane * share)
+    return _walk(np.arange(operands), lane, brick=(position * share_of_lane + nth) // brick, lanes=lanes, channels=channels)
+
+
+@_kept
+def _dealt(operands: int, channels: int, lanes: int, brick: int) -> Walk:
+    position, channel = np.divmod(np.arange(operands), channels)
+    nth = position * -(-channels // brick) + channel // brick
+    return _walk(np.arange(operands), nth % lanes, brick=nth, lanes=lanes, channels=channels)
+
+
+def _walk(operand: NDArray[np.int64], lane: NDArray[np.int64], brick: NDArray[np.int64], lanes: int, channels: int) -> Walk:
     order = np.lexsort((operand, brick, lane))
     lane, brick = lane[order], brick[order]
     starts = np.flatnonzero(np.diff(lane, prepend=-1) | np.diff(brick, prepend=-1))
@@ -91,4 +116,5 @@ def _walk(operand: NDArray[np.int64], lane: NDArray[np.int64], brick: NDArray[np
         operand=operand[order],
         brick_pointers=np.append(starts, operand.size),
         lane_pointers=np.searchsorted(lane[starts], np.arange(lanes + 1)),
+        channels=channels,
     )

@@ -3,6 +3,7 @@
 A range of windows is taken at a time, so that memory does not grow with the feature map.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,11 +13,16 @@ from numpy.typing import NDArray
 from hwmodel.compiled import compiled
 from hwmodel.layout import PADDING
 from hwmodel.plan import Events
+from hwmodel.tally import Steps, Tally
 from hwmodel.task import Task
 from hwmodel.walk import Walk
 
-# Operands looked at for one range of windows: enough to make the cost per range small, little enough to stay in cache.
+# Operands and windows of one range: enough to make the cost per range small, little enough to stay in cache.
 OPERANDS_PER_RANGE = 1 << 21
+WINDOWS_PER_RANGE = 1 << 12
+
+LARGEST_SUM = np.iinfo(np.int32).max  # of the events of a lane in a window
+NUMBERS_AT_ONCE = 4  # numbers of a tally that are written as fast as one operand is looked at
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,25 +39,70 @@ class LaneCounts:
 
 
 def window_ranges(task: Task) -> Iterator[tuple[int, int]]:
-    """Cut the windows of one group into ranges whose operands fit a cache: pairs of first and one past the last."""
-    size = max(1, OPERANDS_PER_RANGE // max(1, task.operands))
-    for first in range(0, task.windows, size):
-        yield first, min(first + size, task.windows)
+    """Cut the windows of all groups, which follow each other, into ranges whose operands fit a cache.
+
+    Yields pairs of the first window and one past the last; window ``group * windows + window`` is a row of outputs.
+    """
+    size = min(WINDOWS_PER_RANGE, max(1, OPERANDS_PER_RANGE // max(1, task.operands)))
+    windows = task.groups * task.windows
+    for first in range(0, windows, size):
+        yield first, min(first + size, windows)
 
 
-def count_lanes(task: Task, walk: Walk, group: int, first: int, stop: int) -> LaneCounts:
-    """Count the events and bricks of every lane in the windows from ``first`` up to ``stop`` of a group.
+class LaneCounter:
+    """Counts what each lane finds in each window of a task, range by range.
 
-    Cost: one look at each operand of each window.
+    What a lane finds at a position is counted once for all windows that read it (`hwmodel.tally`), unless it is cheaper, or the
+    walk so irregular, that every window looks at its operands itself.
+    """
+
+    def __init__(self, task: Task, walk: Walk) -> None:
+        self.task = task
+        self.walk = walk
+        self._tally: Tally | None = None
+        if walk.steps is not None and worth_tallying(task, walk.steps):
+            if walk.steps not in task.tallies:
+                task.tallies[walk.steps] = Tally.of(task.activations.nonzero, task.groups, walk.steps, task.reach)
+            self._tally = task.tallies[walk.steps]
+
+    def count(self, first: int, stop: int) -> LaneCounts:
+        """Count in the windows from ``first`` up to ``stop``. Cost: see `Tally.add_up`, or `count_lanes`."""
+        if self._tally is None:
+            return count_lanes(self.task, self.walk, first, stop)
+        lanes, working = self.walk.lane_pointers.size - 1, self.walk.working_lanes
+        found = LaneCounts(*(np.zeros((stop - first, working.size), dtype=np.int64) for _ in range(3)))
+        self._tally.add_up(first, stop, found.events, found.operands_read, found.empty_bricks)
+        if working.size == lanes:
+            return found
+        counts = LaneCounts(*(np.zeros((stop - first, lanes), dtype=np.int64) for _ in range(3)))
+        counts.events[:, working] = found.events
+        counts.operands_read[:, working] = found.operands_read
+        counts.empty_bricks[:, working] = found.empty_bricks
+        return counts
+
+
+def worth_tallying(task: Task, steps: Steps) -> bool:
+    """Tell whether counting at each position first costs less than looking at each operand of each window."""
+    nonzero, windows = task.activations.nonzero, task.groups * task.windows
+    positions = nonzero.size // max(1, nonzero.shape[-1])
+    written = positions * task.groups * steps.size // NUMBERS_AT_ONCE
+    cost = nonzero.size + written + windows * steps.additions
+    return cost < windows * task.operands and task.operands < LARGEST_SUM
+
+
+def count_lanes(task: Task, walk: Walk, first: int, stop: int) -> LaneCounts:
+    """Count the events and bricks of every lane in the windows from ``first`` up to ``stop`` of all groups.
+
+    This is the plain form of `LaneCounter`. Cost: one look at each operand of each window.
     """
     lanes = walk.lane_pointers.size - 1
     counts = LaneCounts(*(np.zeros((stop - first, lanes), dtype=np.int64) for _ in range(3)))
-    tap, channel = np.divmod(walk.operand, task.group_channels)
+    tap, channel = np.divmod(walk.operand, walk.channels)
     _count(
         task.activations.nonzero.reshape(-1),
-        window_origins(task, first, stop),
+        np.ascontiguousarray(window_origins(task, first, stop).T),
         tap,
-        channel + group * task.group_channels,
+        channel,
         walk.brick_pointers,
         walk.lane_pointers,
         counts.events,
@@ -61,41 +112,62 @@ def count_lanes(task: Task, walk: Walk, group: int, first: int, stop: int) -> La
     return counts
 
 
-def lane_events(task: Task, walk: Walk, group: int, first: int, stop: int) -> Events:
+def lane_events(task: Task, walk: Walk, first: int, stop: int) -> Events:
     """Compress the events of every working lane in a range of windows: one job for each window and working lane."""
     lanes = walk.working_lanes
-    tap, channel = np.divmod(walk.operand, task.group_channels)
+    tap, channel = np.divmod(walk.operand, walk.channels)
     operand_pointers = walk.brick_pointers[walk.lane_pointers]
     jobs = (stop - first) * lanes.size
     pointers, positions, operands = _compress(
         task.activations.nonzero.reshape(-1),
         window_origins(task, first, stop),
         tap,
-        channel + group * task.group_channels,
+        channel,
         walk.operand,
         operand_pointers[lanes],
         operand_pointers[lanes + 1],
     )
-    output_block = np.repeat(np.arange(first, stop) + group * task.windows, lanes.size)
     assert pointers.size == jobs + 1
-    return Events(pointers, positions, operands, output_block)
+    return Events(pointers, positions, operands, output_blocks(walk, first, stop))
+
+
+def output_blocks(walk: Walk, first: int, stop: int) -> NDArray[np.int64]:
+    """Give the row of outputs that each job adds to, of one job for each window of a range and working lane."""
+    return np.repeat(np.arange(first, stop), walk.working_lanes.size)
 
 
 def window_origins(task: Task, first: int, stop: int) -> NDArray[np.int64]:
-    """Give, for windows of a range and kernel positions, the flat index of channel 0 there, or `PADDING`.
+    """Give, for windows of a range and kernel positions, the flat index of the group's first channel there, or `PADDING`.
 
     Shape (windows of the range, kernel positions).
     """
-    sizes = task.activations.nonzero.shape
-    index = np.unravel_index(np.arange(first, stop), task.window_shape)
-    shape = (stop - first, *task.kernel_shape)
-    flat = np.zeros(shape, dtype=np.int64)
-    padding = np.zeros(shape, dtype=np.bool_)
-    for axis, (table, where) in enumerate(zip(task.taps, index, strict=True)):
-        spread = table[where].reshape(stop - first, *(-1 if one == axis else 1 for one in range(4)))
-        flat = flat * sizes[axis] + spread
-        padding |= spread == PADDING
-    return np.where(padding, PADDING, flat * sizes[4]).reshape(stop - first, -1)
+    reach = task.reach
+    origins = np.empty((stop - first, math.prod(task.kernel_shape)), dtype=np.int64)
+    _find_origins(reach.rows, reach.columns, task.activations.nonzero.shape[3:], task.groups, first, origins)
+    return origins
+
+
+@compiled
+def _find_origins(
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    sizes: tuple[int, int],
+    groups: int,
+    first: int,
+    origins: NDArray[np.int64],
+) -> None:
+    width, channels = sizes
+    kernel_columns = columns.shape[1]
+    for place in range(origins.shape[0]):
+        above, column = divmod(first + place, columns.shape[0])
+        group, row = divmod(above, rows.shape[0])
+        for kernel_row in range(rows.shape[1]):
+            line = rows[row, kernel_row]
+            for kernel_column in range(kernel_columns):
+                at = columns[column, kernel_column]
+                inside = line >= 0 and at >= 0
+                origin = (line * width + at) * channels + group * (channels // groups)
+                origins[place, kernel_row * kernel_columns + kernel_column] = origin if inside else PADDING
 
 
 @compiled
@@ -110,18 +182,24 @@ def _count(
     operands_read: NDArray[np.int64],
     empty_bricks: NDArray[np.int64],
 ) -> None:
-    for window in range(origins.shape[0]):
-        for lane in range(lane_pointers.size - 1):
-            for brick in range(lane_pointers[lane], lane_pointers[lane + 1]):
-                found = 0
-                for step in range(brick_pointers[brick], brick_pointers[brick + 1]):
-                    origin = origins[window, tap[step]]
-                    if origin >= 0:
-                        operands_read[window, lane] += 1
-                        found += nonzero[origin + channel[step]]
-                events[window, lane] += found
-                if found == 0:
-                    empty_bricks[window, lane] += 1
+    """Look at one operand of all windows before the next one; ``origins`` is (kernel positions, windows)."""
+    windows = origins.shape[1]
+    found = np.zeros(windows, dtype=np.int64)
+    read = np.zeros(windows, dtype=np.int64)
+    for lane in range(lane_pointers.size - 1):
+        read[:] = 0
+        for brick in range(lane_pointers[lane], lane_pointers[lane + 1]):
+            found[:] = 0
+            for step in range(brick_pointers[brick], brick_pointers[brick + 1]):
+                origin, offset = origins[tap[step]], channel[step]
+                for window in range(windows):
+                    inside = origin[window] >= 0
+                    found[window] += nonzero[origin[window] + offset] if inside else 0
+                    read[window] += inside
+            for window in range(windows):
+                events[window, lane] += found[window]
+                empty_bricks[window, lane] += found[window] == 0
+        operands_read[:, lane] = read
 
 
 @compiled

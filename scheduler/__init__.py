@@ -1,11 +1,12 @@
-"""When work is done: the law of time, played job by job on SimPy.
+"""When work is done: the law of time, played job by job on SimPy or solved over whole arrays.
 
 This package knows `hwmodel`, whose plans it plays, and never `eventnet`.
 """
 
 from scheduler.engine import play, play_process
 from scheduler.engines import run
+from scheduler.law import solve
 from scheduler.outcome import Outcome
 from scheduler.ready import ReadyQueue
 
-__all__ = ["Outcome", "ReadyQueue", "play", "play_process", "run"]
+__all__ = ["Outcome", "ReadyQueue", "play", "play_process", "run", "solve"]

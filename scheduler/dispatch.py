@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from simpy.events import Event, Timeout
 
-from hwmodel.errors import ParameterError
 from hwmodel.ledger import Ledger
-from hwmodel.plan import EARLIEST, Block, Stage
+from hwmodel.plan import Block, Stage, total
 from scheduler.lane import Bell, Lane
 from scheduler.pool import Pool
 from scheduler.ready import ReadyQueue
 from scheduler.ticks import TickEnvironment
+from scheduler.waiting import no_such_round, refuse_undeclared
 
 Adder = Callable[[int], None]
 AdderOf = Callable[[Block], Adder | None]
@@ -41,12 +41,15 @@ class BlockWork:
 
     def book(self, ledger: Ledger) -> tuple[int, int]:
         """Book the actions of every job as often as it was done; return the useful ticks and the jobs done."""
-        done = np.bincount(self.served, minlength=self.block.jobs) if self.served else np.zeros(self.block.jobs, np.int64)
-        for action, counts in self.block.actions.items():
-            ledger.book(action, int(done @ counts))
-        for action, counts in self.block.round_actions.items():
-            ledger.book(action, int(counts.sum()))
-        return int(done @ self.block.useful_ticks), len(self.served)
+        block, served = self.block, self.served
+        if (np.bincount(served, minlength=block.jobs) == 1).all() if served else not block.jobs:
+            block.book(ledger)
+            return total(block.useful_ticks), block.jobs
+        for action, counts in block.actions.items():
+            ledger.book(action, total(counts[served]))
+        for action, counts in block.round_actions.items():
+            ledger.book(action, total(counts))
+        return total(block.useful_ticks[served]), len(served)
 
 
 class Round:
@@ -169,11 +172,7 @@ class StageRun:
                 self._work = None
                 return
             block.check(len(self.lanes))
-            if not self.stage.earliest and block.jobs and block.copy.min() == EARLIEST:
-                raise ParameterError(
-                    f"stage {self.stage.unit.name!r}: a job takes the earliest copy, expected a named one. "
-                    "Declare the stage with earliest=True."
-                )
+            refuse_undeclared(self.stage, block)
             self._work = BlockWork(block, self.adder_of(block))
 
     def prepare(self) -> None:
@@ -199,10 +198,7 @@ class StageRun:
             need = number if work.need is None else work.need[self._next]
             if self.upstream.finished <= need:
                 if self.upstream.ended:
-                    raise ParameterError(
-                        f"stage {self.stage.unit.name!r}: round {number} needs round {need} of the stage before, "
-                        f"expected at most {self.upstream.finished - 1}, its last."
-                    )
+                    raise no_such_round(self.stage, number, need, self.upstream.finished)
                 return
             tick = max(tick, self.upstream._after(need, self.stage.hop))
         if self.downstream is not None and self.downstream.stage.slots is not None:

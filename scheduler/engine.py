@@ -19,13 +19,13 @@ from typing import cast
 import numpy as np
 from simpy.events import Event, Timeout
 
-from hwmodel.errors import ParameterError
 from hwmodel.ledger import Ledger
 from hwmodel.plan import Block, Plan
 from hwmodel.products import Products
 from scheduler.dispatch import Adder, Dispatcher, StageRun
 from scheduler.outcome import Outcome
 from scheduler.ticks import TickEnvironment
+from scheduler.waiting import nothing_can_happen, too_many_ticks
 
 
 def play(plan: Plan, products: Products | None = None) -> Outcome:
@@ -49,10 +49,7 @@ def play(plan: Plan, products: Products | None = None) -> Outcome:
     process = env.process(play_process(env, plan, products))
     env.run()
     if not process.triggered:
-        raise ParameterError(
-            "scheduler.play: nothing more can happen, and a stage still waits to issue a round, expected every round to become "
-            "ready. Check what the rounds of its stages need, and their slots."
-        )
+        raise nothing_can_happen()
     return cast("Outcome", process.value)
 
 
@@ -88,6 +85,8 @@ def play_process(env: TickEnvironment, plan: Plan, products: Products | None) ->
     ticks = env.now - started
     yield Timeout(env, 0)  # the lanes wake and book their last wait
     lanes = [lane for stage in stages for lane in stage.lanes]
+    if ticks > np.iinfo(np.int64).max:
+        raise too_many_ticks()
     return Outcome(
         ticks=ticks,
         busy_ticks=np.array([lane.busy_ticks for lane in lanes], dtype=np.int64),

@@ -5,14 +5,15 @@ from typing import Literal
 from hwmodel.catalogue import expected_one_of
 from hwmodel.errors import ParameterError, UnknownNameError, UnsupportedError
 from hwmodel.machine import Machine
-from hwmodel.products import Products
+from hwmodel.products import Products, multiply_all
 from hwmodel.task import Task
 from hwmodel.vector import VectorTask
 from scheduler.engine import play
+from scheduler.law import solve
 from scheduler.outcome import Outcome
 
-Engine = Literal["auto", "event"]
-ENGINES = ("auto", "event")
+Engine = Literal["auto", "event", "bulk"]
+ENGINES = ("auto", "event", "bulk")
 Values = Literal["events", "reference"]
 
 
@@ -28,7 +29,9 @@ def run(
     task
         From `hwmodel.Task`, whose products are added up if both operands have values; or a `hwmodel.VectorTask`.
     engine
-        ``"event"``: SimPy, job by job. ``"auto"``: the fastest that answers the question; today the same.
+        ``"event"``: SimPy, job by job, each of which adds its own products up. ``"bulk"``: the same law of time over whole
+        arrays, the same outcome, and products by the fast kernels. ``"auto"``: the fastest that answers the question, which
+        is bulk.
     values
         ``"events"`` adds the products, ``"reference"`` multiplies nothing.
     integers
@@ -50,26 +53,27 @@ def run(
     if values not in ("events", "reference"):
         raise UnknownNameError(f"scheduler.run: values is {values!r}, {expected_one_of(str(values), ('events', 'reference'))}")
     if isinstance(task, VectorTask):
-        return _run_vector(machine, task)
+        return _run_vector(machine, task, engine)
     reason = machine.cannot_map(task)
     if reason is not None:
         raise UnsupportedError(
             f"scheduler.run: machine {machine.name!r} cannot run task {task.name!r} ({task.kind}), because {reason}. "
             "Choose another machine for it."
         )
-    with_values = values == "events" and Products.possible(task)
-    products = Products(task, with_values, integers) if with_values or integers else None
-    return play(machine.plan(task), products)
+    plan, with_values = machine.plan(task), values == "events" and Products.possible(task)
+    if engine == "event":
+        return play(plan, Products(task, with_values, integers) if with_values or integers else None)
+    return solve(plan, multiply_all(task, integers, with_values) if with_values or integers else None)
 
 
-def _run_vector(machine: Machine, task: VectorTask) -> Outcome:
+def _run_vector(machine: Machine, task: VectorTask, engine: Engine) -> Outcome:
     plan = machine.vector_plan(task)
     if plan is None:
         raise UnsupportedError(
             f"scheduler.run: machine {machine.name!r} cannot run task {task.name!r} ({task.op}), because it has no unit for "
             "vector work. Choose another machine for it."
         )
-    return play(plan)
+    return play(plan) if engine == "event" else solve(plan)
 
 
 def check_engine(engine: str, where: str) -> None:

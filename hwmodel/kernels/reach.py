@@ -27,14 +27,14 @@ class Reach:
     runs
         int64 (runs, 3): the first column of the feature map that a run reads, the one after the last, and how far the kernel's
         column is from the feature map's.
-    kernel_columns
-        How many columns the kernel has.
+    columns
+        int64 (columns of windows, columns of the kernel): which column of the feature map is read, or `OUTSIDE`.
     """
 
     rows: Indices
     pointers: Indices
     runs: Indices
-    kernel_columns: int
+    columns: Indices
 
     @staticmethod
     def of(taps: tuple[Indices, Indices, Indices, Indices], sizes: tuple[int, ...]) -> "Reach":
@@ -60,8 +60,13 @@ class Reach:
             rows=rows,
             pointers=np.concatenate([[0], np.cumsum(np.count_nonzero(begins, axis=1))]),
             runs=np.stack([first, columns[ends] + 1, np.nonzero(begins)[1] - first], axis=1),
-            kernel_columns=columns.shape[1],
+            columns=columns,
         )
+
+    @property
+    def kernel_columns(self) -> int:
+        """Count the columns of the kernel."""
+        return int(self.columns.shape[1])
 
     @property
     def window_columns(self) -> int:

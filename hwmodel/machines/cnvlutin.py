@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from hwmodel.ledger import Ledger
 from hwmodel.machine import ZeroPolicy
-from hwmodel.machines.dadiannao import Booking, DaDianNao
+from hwmodel.machines.dadiannao import Booking, DaDianNao, Multiples
 from hwmodel.parameters import parameter
 from hwmodel.plan import Plan
 from hwmodel.prices import albericio2016
@@ -91,7 +91,8 @@ class Cnvlutin(DaDianNao):
         """Give the ticks by which the last window is shorter than its encoding, if that is charged."""
         if not self.encoder_throttles or not task.windows:
             return 0
-        last = count_lanes(task, walk, task.groups - 1, task.windows - 1, task.windows)
+        windows = task.groups * task.windows
+        last = count_lanes(task, walk, windows - 1, windows)
         return max(0, self.encoder_ticks(task) - int(self._lane_ticks(task, last).max(initial=0)))
 
     def _skipping_block(self, task: Task, walk: Walk, counts: LaneCounts) -> Booking:
@@ -100,24 +101,28 @@ class Cnvlutin(DaDianNao):
         ticks = self._lane_ticks(task, counts)
         busiest_lane = counts.events.max(axis=1, initial=0)
         every_window = np.ones(windows, dtype=np.int64)
-        actions = {
-            "nfu.multiply": counts.events * task.filters,
-            "nfu.add": counts.events * task.filters,
-            "sb.read_word": counts.events * tiles * self.filters_per_unit,
-            "lane.register": counts.events * tiles,
-            "nbin.read_neuron": counts.events * tiles,
-            "nbin.write_neuron": counts.events * min(self.units, tiles),
-            "tree.broadcast_neuron": counts.events,
-            "dispatcher.send": counts.events,
-            "nm.read_neuron": counts.operands_read,
-        }
-        round_actions = {
-            "nbout.read_word": busiest_lane * tiles * self.filters_per_unit,
-            "nbout.write_word": busiest_lane * tiles * self.filters_per_unit,
-            "nm.write_neuron": every_window * task.filters,
-            "encoder.encode": every_window * task.filters,
-            "encoder.window": every_window,
-            "encoder.late_window": (ticks.max(axis=1, initial=0) < encoding).astype(np.int64),
-        }
+        actions: Multiples = [
+            (
+                counts.events,
+                {
+                    "nfu.multiply": task.filters,
+                    "nfu.add": task.filters,
+                    "sb.read_word": tiles * self.filters_per_unit,
+                    "lane.register": tiles,
+                    "nbin.read_neuron": tiles,
+                    "nbin.write_neuron": min(self.units, tiles),
+                    "tree.broadcast_neuron": 1,
+                    "dispatcher.send": 1,
+                },
+            ),
+            (counts.operands_read, {"nm.read_neuron": 1}),
+        ]
+        partial_sums = tiles * self.filters_per_unit
+        late = (ticks.max(axis=1, initial=0) < encoding).astype(np.int64)
+        round_actions: Multiples = [
+            (busiest_lane, {"nbout.read_word": partial_sums, "nbout.write_word": partial_sums}),
+            (every_window, {"nm.write_neuron": task.filters, "encoder.encode": task.filters, "encoder.window": 1}),
+            (late, {"encoder.late_window": 1}),
+        ]
         gaps = every_window * encoding if self.encoder_throttles else None
         return ticks, counts.events * passes, actions, round_actions, gaps

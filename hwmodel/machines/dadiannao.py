@@ -25,23 +25,20 @@ from numpy.typing import NDArray
 
 from hwmodel.machine import Machine, ZeroPolicy
 from hwmodel.parameters import parameter
-from hwmodel.plan import Block, Plan, Stage, Unit
+from hwmodel.plan import Block, Counts, Plan, Shares, Stage, Times, Unit
 from hwmodel.prices import chen2014
 from hwmodel.pricing import PriceTable
 from hwmodel.task import Task
 from hwmodel.vector import VectorTask, vector_plan
 from hwmodel.walk import Walk, interleaved
-from hwmodel.windows import LaneCounts, count_lanes, lane_events, window_ranges
+from hwmodel.windows import LaneCounter, LaneCounts, lane_events, output_blocks, window_ranges
+
+# Counts, and for each the actions that are done a multiple of them.
+Multiples = list[tuple[NDArray[np.int64], dict[str, int]]]
 
 # What a machine makes of the lane counts of a range of windows: ticks and useful ticks (windows, lanes), counts of
-# actions by job and by round, and the gaps between rounds.
-Booking = tuple[
-    NDArray[np.int64],
-    NDArray[np.int64],
-    dict[str, NDArray[np.int64]],
-    dict[str, NDArray[np.int64]],
-    NDArray[np.int64] | None,
-]
+# actions by job (windows, lanes) and by round (windows,), and the gaps between rounds.
+Booking = tuple[NDArray[np.int64], NDArray[np.int64], Multiples, Multiples, NDArray[np.int64] | None]
 Book = Callable[[Task, Walk, LaneCounts], Booking]
 
 
@@ -108,24 +105,27 @@ class DaDianNao(Machine):
 
     def _window_plan(self, task: Task, walk: Walk, book: Book, drain: int = 0) -> Plan:
         lanes = walk.working_lanes
+        of_lanes = slice(None) if lanes.size == self.lanes else lanes  # those that work; no copy where all do
 
         def blocks() -> Iterator[Block]:
-            for group in range(task.groups):
-                for first, stop in window_ranges(task):
-                    counts = count_lanes(task, walk, group, first, stop)
-                    ticks, useful, actions, round_actions, gaps = book(task, walk, counts)
-                    yield Block(
-                        round_pointers=np.arange(stop - first + 1) * lanes.size,
-                        copy=np.tile(lanes, stop - first),
-                        ticks=ticks[:, lanes].reshape(-1),
-                        useful_ticks=useful[:, lanes].reshape(-1),
-                        actions={action: count[:, lanes].reshape(-1) for action, count in actions.items()},
-                        round_actions=round_actions,
-                        gaps=gaps,
-                        events=lambda group=group, first=first, stop=stop: (  # type: ignore[misc]
-                            lane_events(task, walk, group, first, stop)
-                        ),
-                    )
+            counter = LaneCounter(task, walk)
+            for first, stop in window_ranges(task):
+                counts = counter.count(first, stop)
+                events = counts.events[:, of_lanes].reshape(-1)
+                ticks, useful, actions, round_actions, gaps = book(task, walk, counts)
+                yield Block(
+                    round_pointers=np.arange(stop - first + 1) * lanes.size,
+                    copy=np.tile(lanes, stop - first),
+                    ticks=ticks[:, of_lanes].reshape(-1),
+                    useful_ticks=useful[:, of_lanes].reshape(-1),
+                    actions=_multiples(actions, of_lanes),
+                    round_actions=_multiples(round_actions),
+                    gaps=gaps,
+                    events=lambda first=first, stop=stop: lane_events(task, walk, first, stop),  # type: ignore[misc]
+                    shares=lambda events=events, first=first, stop=stop: (  # type: ignore[misc]
+                        Shares(events, output_blocks(walk, first, stop))
+                    ),
+                )
 
         return Plan((Stage(Unit("lane", self.lanes), blocks),), drain=drain)
 
@@ -135,21 +135,38 @@ class DaDianNao(Machine):
         passes, tiles = self.passes(task), self.filter_tiles(task)
         active_tiles = min(self.units, tiles)
         every_lane = np.ones_like(counts.events)
-        operands = every_lane * walk.operands_per_lane
         every_window = np.ones(windows, dtype=np.int64)
-        actions = {
-            "nfu.multiply": operands * task.filters,
-            "nfu.add": operands * task.filters,
-            "sb.read_word": every_lane * steps * tiles * self.filters_per_unit,
-            "lane.register": every_lane * steps * tiles,
-            "nbin.read_word": every_lane * steps * tiles,
-            "nbin.write_word": every_lane * steps * active_tiles,
-        }
-        round_actions = {
-            "nbout.read_word": every_window * steps * tiles * self.filters_per_unit,
-            "nbout.write_word": every_window * steps * tiles * self.filters_per_unit,
-            "nm.read_word": every_window * steps * self.lanes,
-            "tree.broadcast_word": every_window * steps * self.lanes,
-            "nm.write_word": every_window * task.filters,
-        }
-        return every_lane * steps * passes, counts.events * passes, actions, round_actions, None
+        actions: Multiples = [
+            (every_lane * walk.operands_per_lane, {"nfu.multiply": task.filters, "nfu.add": task.filters}),
+            (
+                every_lane,
+                {
+                    "sb.read_word": steps * tiles * self.filters_per_unit,
+                    "lane.register": steps * tiles,
+                    "nbin.read_word": steps * tiles,
+                    "nbin.write_word": steps * active_tiles,
+                },
+            ),
+        ]
+        round_actions: Multiples = [
+            (
+                every_window,
+                {
+                    "nbout.read_word": steps * tiles * self.filters_per_unit,
+                    "nbout.write_word": steps * tiles * self.filters_per_unit,
+                    "nm.read_word": steps * self.lanes,
+                    "tree.broadcast_word": steps * self.lanes,
+                    "nm.write_word": task.filters,
+                },
+            )
+        ]
+        return every_lane * (steps * passes), counts.events * passes, actions, round_actions, None
+
+
+def _multiples(counted: Multiples, of_lanes: "slice | NDArray[np.int64] | None" = None) -> dict[str, Times]:
+    """Give each action its multiple of the counts, of the lanes that work if they are by lane."""
+    actions: dict[str, Times] = {}
+    for array, factors in counted:
+        counts = Counts(array if of_lanes is None else array[:, of_lanes].reshape(-1))
+        actions.update({action: counts.times(factor) for action, factor in factors.items()})
+    return actions

@@ -1,10 +1,14 @@
 """The judge: each of its three checks sees what it is there for."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import eventnet
+import hwmodel
 import hwmodel.products
 
 
@@ -16,7 +20,8 @@ def run_with_adder(monkeypatch):
         add = hwmodel.products._add
         monkeypatch.setattr(hwmodel.products, "_add", lambda *arguments: alter(add, *arguments))
         torch.manual_seed(0)
-        return eventnet.simulate(nn.Conv2d(3, 4, 3), torch.randn(1, 3, 6, 6), machine=machine, first_layer="none")
+        model, sample = nn.Conv2d(3, 4, 3), torch.randn(1, 3, 6, 6)
+        return eventnet.simulate(model, sample, machine=machine, engine="event", first_layer="none")
 
     return run
 
@@ -73,11 +78,26 @@ def test_a_disagreement_of_the_baseline_counts_too(monkeypatch):
         return add if len(made) == 1 else lambda job: None
 
     monkeypatch.setattr(hwmodel.products.Products, "adder", wrong_in_the_second)
-    run = eventnet.simulate(nn.Linear(8, 8), torch.ones(1, 8), machine="cnvlutin", baseline="dadiannao")
+    run = eventnet.simulate(nn.Linear(8, 8), torch.ones(1, 8), machine="cnvlutin", baseline="dadiannao", engine="event")
     assert run.records[0].verdict.agrees
     assert not run.records[0].baseline_verdict.agrees
     assert not run.agreement
     assert str(run.agreement).startswith("1 of 2 products DISAGREE with PyTorch; worst: matmul on dadiannao in 'Linear': ")
+
+
+def test_a_plan_that_loses_a_job_disagrees_on_the_bulk_engine_too(monkeypatch):
+    """The values come from the tensors there, so that what the plan's jobs carry is compared with what the tensors hold."""
+    shared = hwmodel.Block.shared.func
+
+    def one_less(block):
+        shares = shared(block)
+        return replace(shares, events=np.append(0, shares.events[1:]))
+
+    monkeypatch.setattr(hwmodel.Block, "shared", property(one_less))
+    run = eventnet.simulate(nn.Linear(8, 8), torch.ones(1, 8), machine="cnvlutin", engine="bulk")
+    assert not run.records[0].verdict.products_equal
+    assert run.records[0].verdict.integers_equal
+    assert not run.agreement
 
 
 def test_the_bound_counts_the_bias():

@@ -116,7 +116,7 @@ def test_machines_and_models_are_listed(capsys):
         ),
         (
             ["lenet300", "--engine", "fast"],
-            "eventnet.simulate: no engine is called 'fast', expected one of auto, event.",
+            "eventnet.simulate: no engine is called 'fast', expected one of auto, bulk, event.",
         ),
         (
             ["lenet300", "--numerics", "fixed8"],

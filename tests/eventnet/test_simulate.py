@@ -242,7 +242,7 @@ def test_integer_outputs_that_differ_are_a_disagreement():
         ),
         (
             {"engine": "bulkk"},
-            "eventnet.simulate: no engine is called 'bulkk', expected one of auto, event.",
+            "eventnet.simulate: no engine is called 'bulkk', expected one of auto, bulk, event. Did you mean 'bulk'?",
         ),
         (
             {"values": "event"},

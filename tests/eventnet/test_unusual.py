@@ -242,7 +242,7 @@ def test_a_list_of_runs_is_short():
             {"baseline": 3},
             "eventnet.simulate: baseline is 3, expected a name or a hwmodel.Machine, as hwmodel.load makes them.",
         ),
-        ({"engine": None}, "eventnet.simulate: no engine is called None, expected one of auto, event."),
+        ({"engine": None}, "eventnet.simulate: no engine is called None, expected one of auto, bulk, event."),
         ({"first_layer": 3}, "eventnet.simulate: first_layer is 3, expected 'auto', 'none' or a list of module names."),
         ({"threshold": {3: 0.1}}, "eventnet.simulate: the model has no module 3, expected one of Linear."),
         ({"kwargs": 3}, "eventnet.simulate: kwargs is 3, expected a dict of the model's keyword arguments."),

@@ -52,7 +52,7 @@ def test_a_wrong_event_sends_the_program_down_another_branch(monkeypatch):
         return "large" if layer(sample).item() > 1 else "small"
 
     monkeypatch.setattr("hwmodel.products._add", lambda *arguments: None)
-    with eventnet.watch() as watcher:
+    with eventnet.watch(engine="event") as watcher:
         assert program(torch.ones(1, 2)) == "small"
     assert not watcher.run.agreement
     assert program(torch.ones(1, 2)) == "large"

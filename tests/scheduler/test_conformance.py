@@ -1,9 +1,10 @@
 """What every machine must do, run on every machine that is found: nothing here names one.
 
 A machine's plan, played by an engine, must account for the time of every copy, add every product that the tensors hold
-exactly once and to the right output, and book only what has a price. Then jobs are dropped, doubled and misdirected, in
-the plan and in the dispatcher, and each must be noticed by two checks that know nothing of lanes: the outputs on small
-integers and the products of each output block.
+exactly once and to the right output, and book only what has a price; and both engines must give the same outcome of every
+task, to the last number. Then jobs are dropped, doubled and misdirected, in the plan and in the dispatcher, and each must be
+noticed by two checks that know nothing of lanes: the outputs on small integers and the products of each output block. The bulk
+engine takes values from the tensors, not from jobs; it must notice a plan that is not whole by the products its jobs carry.
 """
 
 import re
@@ -20,6 +21,7 @@ import hwmodel
 import scheduler
 from hwmodel import Block, EventNetError, Plan, Products, Task, UnsupportedError
 from hwmodel.plan import Events
+from hwmodel.products import multiply_all
 from scheduler import Outcome
 from scheduler.dispatch import StageRun
 
@@ -27,6 +29,9 @@ MACHINES = sorted(hwmodel.machines())
 
 # A machine may run one kind of task only; what it refuses is filtered out once the refusal has been looked at.
 generated = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.filter_too_much])
+more_generated = settings(
+    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.filter_too_much]
+)
 each_machine = pytest.mark.parametrize("machine", [hwmodel.load(name) for name in MACHINES], ids=MACHINES)
 
 
@@ -105,6 +110,46 @@ def works(draw):
     )
 
 
+@st.composite
+def masked_tasks(draw):
+    """Draw masks of one to three dimensions: any stride, dilation and groups, clustered zeros, many filters, one pixel."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    dimensions, groups = draw(st.integers(1, 3)), draw(st.sampled_from([1, 1, 2, 5]))
+    channels, filters = draw(st.sampled_from([1, 3, 16, 40, 70])), draw(st.sampled_from([1, 5, 300, 1000]))
+    kernel = [draw(st.integers(1, 3)) for _ in range(dimensions)]
+    size = [draw(st.integers(1, 6 if dimensions < 3 else 3)) for _ in range(dimensions)]
+    mask = rng.random((groups * channels, *size)) < draw(st.sampled_from([0.0, 0.1, 0.5, 1.0]))
+    zeros = draw(st.sampled_from(["independent", "whole channels", "a corner"]))
+    if zeros == "whole channels":
+        mask[rng.random(groups * channels) < 0.5] = False
+    if zeros == "a corner":
+        mask[(slice(None), *(slice(-(-one // 2)) for one in size))] = False
+    stride, dilation = draw(st.integers(1, 3)), draw(st.integers(1, 2))
+    padding = [
+        max(0, -(-(dilation * (reach - 1) + 1 - one) // 2)) + draw(st.integers(0, 1))
+        for reach, one in zip(kernel, size, strict=True)
+    ]
+    kind = draw(st.sampled_from(["convolution", "convolution", "first layer", "transposed", "weight gradient", "rows"]))
+    if kind == "rows":
+        return Task.matmul(mask.reshape(groups, -1, channels), (groups, channels, filters))
+    if kind == "transposed":
+        return Task.transposed_convolution(mask, (groups * channels, filters, *kernel), stride=stride, groups=groups)
+    task = Task.convolution(
+        mask,
+        (groups * filters, channels, *kernel),
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        first_layer=kind == "first layer",
+    )
+    if kind == "weight gradient":
+        geometry = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+        gradient = (1, groups * min(filters, 5), *task.layout.output_shape[1:])
+        return Task.weight_gradient(mask[None], gradient, kernel, **geometry)
+    return task
+
+
 def runs(machine, work) -> bool:
     """Tell whether a machine runs a task; if it does not, the engine must refuse it with the machine's own reason."""
     reason = machine.cannot_map(work.task)
@@ -128,7 +173,8 @@ def test_vector_work_takes_every_lane_into_account_and_books_what_has_a_price(ma
         with pytest.raises(UnsupportedError, match=f"^{re.escape(message)}$"):
             scheduler.run(machine, task)
         return
-    outcome = scheduler.run(machine, task)
+    outcome = scheduler.run(machine, task, engine="event")
+    assert_equal(scheduler.run(machine, task, engine="bulk"), outcome)
     outcome.check()
     assert outcome.ticks == -(-elements // machine.vector_lanes)
     assert outcome.ledger.executed_macs == 0
@@ -137,7 +183,20 @@ def test_vector_work_takes_every_lane_into_account_and_books_what_has_a_price(ma
 
 def play(machine, work) -> Outcome:
     assume(runs(machine, work))
-    return scheduler.run(machine, work.task, integers=True)
+    return scheduler.run(machine, work.task, engine="event", integers=True)
+
+
+def assert_equal(bulk: Outcome, event: Outcome) -> None:
+    """Every number of two outcomes must be the same."""
+    assert bulk.ticks == event.ticks
+    assert bulk.busy_ticks.tolist() == event.busy_ticks.tolist()
+    assert bulk.stall_ticks.tolist() == event.stall_ticks.tolist()
+    assert bulk.idle_ticks.tolist() == event.idle_ticks.tolist()
+    assert bulk.useful_ticks == event.useful_ticks
+    assert bulk.jobs == event.jobs
+    assert bulk.ledger == event.ledger
+    assert bulk.units == event.units
+    bulk.check()
 
 
 def plan_of(machine, work) -> Plan:
@@ -161,6 +220,56 @@ def test_every_product_is_added_once_and_where_it_belongs(machine, work):
     assert outcome.products.added.tolist() == work.task.products_planned.tolist()
     assert outcome.outputs.tolist() == work.outputs.tolist()
     assert outcome.products.integer_outputs.tolist() == work.integer_outputs.tolist()
+
+
+@each_machine
+@more_generated
+@given(work=works())
+def test_both_engines_give_the_same_outcome(machine, work):
+    event = play(machine, work)
+    bulk = scheduler.run(machine, work.task, engine="bulk", integers=True)
+    assert_equal(bulk, event)
+    assert bulk.outputs.tolist() == event.outputs.tolist()  # integers
+    assert bulk.products.integer_outputs.tolist() == event.products.integer_outputs.tolist()
+    assert bulk.products.added.tolist() == bulk.products.carried.tolist() == event.products.added.tolist()
+    reference = scheduler.run(machine, work.task, engine="bulk", values="reference")
+    assert_equal(reference, event)
+    assert reference.products is None
+    assert_equal(scheduler.run(machine, work.task), event)  # the default engine, whichever it is
+
+
+@each_machine
+@more_generated
+@given(task=masked_tasks())
+def test_both_engines_give_the_same_outcome_of_masks_of_any_geometry(machine, task):
+    assume(machine.cannot_map(task) is None)
+    assert_equal(scheduler.run(machine, task, engine="bulk"), scheduler.run(machine, task, engine="event"))
+
+
+@each_machine
+@pytest.mark.parametrize("size", [1, 4096])
+def test_ranges_of_any_size_give_the_same_outcome(monkeypatch, machine, size):
+    """How many windows are taken at a time is a matter of memory only."""
+    work = small_works()[0]
+    if not runs(machine, work):
+        pytest.skip(f"{machine.name} cannot run it, because {machine.cannot_map(work.task)}")
+    whole = scheduler.run(machine, work.task, engine="bulk")
+    monkeypatch.setattr("hwmodel.windows.WINDOWS_PER_RANGE", size)
+    for engine in ("bulk", "event"):
+        assert_equal(scheduler.run(machine, work.task, engine=engine), whole)
+
+
+@each_machine
+def test_ten_to_the_fifteen_products_do_not_wrap(machine):
+    """A thousand rows of a thousand by a billion columns: no weight of it is stored."""
+    task = Task.matmul(np.ones((1000, 1000), dtype=np.bool_), (1000, 10**9))
+    if machine.cannot_map(task) is not None:
+        pytest.skip(f"{machine.name} cannot run it, because {machine.cannot_map(task)}")
+    bulk = scheduler.run(machine, task, engine="bulk")
+    assert task.macs == task.effectual_macs == bulk.ledger.executed_macs == 10**15
+    assert all(count > 0 for count in bulk.ledger.as_dict().values())
+    assert bulk.ticks * bulk.busy_ticks.size >= bulk.busy_ticks.sum() > 0
+    assert_equal(bulk, scheduler.run(machine, task, engine="event"))
 
 
 @each_machine
@@ -202,6 +311,11 @@ def test_a_plan_keeps_to_its_own_rules(machine, work):
                 assert carried.positions.size == carried.operands.size == carried.pointers[-1]
                 assert isinstance(carried.filters, slice) == (carried.share is None)
                 assert carried.share is None or carried.share.size == block.jobs
+                shares = block.shared
+                assert shares.events.tolist() == np.diff(carried.pointers).tolist()
+                assert shares.output_block.tolist() == carried.output_block.tolist()
+                assert shares.filters == carried.filters
+                assert shares.share is carried.share
 
 
 @each_machine
@@ -209,10 +323,7 @@ def test_a_plan_keeps_to_its_own_rules(machine, work):
 @given(work=works())
 def test_the_same_task_gives_the_same_outcome_bit_for_bit(machine, work):
     first, second = play(machine, work), play(machine, work)
-    assert first.ticks == second.ticks
-    assert first.busy_ticks.tolist() == second.busy_ticks.tolist()
-    assert first.stall_ticks.tolist() == second.stall_ticks.tolist()
-    assert first.ledger == second.ledger
+    assert_equal(second, first)
     assert first.outputs.tobytes() == second.outputs.tobytes()
 
 
@@ -267,6 +378,7 @@ def with_jobs(block: Block, jobs: list[int]) -> Block:
         useful_ticks=block.useful_ticks[jobs],
         actions={action: counts[jobs] for action, counts in block.actions.items()},
         events=lambda: events,
+        shares=None,
     )
 
 
@@ -274,7 +386,7 @@ def misdirected(block: Block, job: int, blocks: int) -> Block:
     carried = block.carried
     output_block = carried.output_block.copy()
     output_block[job] = (output_block[job] + 1) % blocks
-    return replace(block, events=lambda: replace(carried, output_block=output_block))
+    return replace(block, events=lambda: replace(carried, output_block=output_block), shares=None)
 
 
 def tampered(task: Task, block: Block, job: int, how: str) -> Block:
@@ -322,6 +434,29 @@ def test_a_job_that_the_plan_drops_doubles_or_misdirects_is_noticed(machine, wor
         products = Products(work.task, integers=True)
         scheduler.play(tampered_plan(work.task, plan, where, how), products)
         assert_noticed(products, work)
+        assert not products.all_there
+
+
+@each_machine
+@pytest.mark.parametrize("how", ["dropped", "doubled", "misdirected"])
+@pytest.mark.parametrize("work", small_works(), ids=["convolution", "matmul"])
+def test_a_plan_that_is_not_whole_is_noticed_by_the_bulk_engine(machine, work, how):
+    plan = plan_of(machine, work)
+    for where in jobs_with_events(plan):
+        products = multiply_all(work.task, integers=True)
+        scheduler.solve(tampered_plan(work.task, plan, where, how), products)
+        assert products.added.tolist() == work.task.products_planned.tolist()  # they are the tensors', not the jobs'
+        assert products.carried.tolist() != work.task.products_planned.tolist()
+        assert not products.all_there
+
+
+@each_machine
+@pytest.mark.parametrize("work", small_works(), ids=["convolution", "matmul"])
+def test_a_plan_without_any_job_is_noticed_by_the_bulk_engine(machine, work):
+    plan = plan_of(machine, work)
+    products = multiply_all(work.task, integers=True)
+    scheduler.solve(replace(plan, stages=tuple(replace(stage, blocks=list) for stage in plan.stages)), products)
+    assert not products.all_there
 
 
 @each_machine

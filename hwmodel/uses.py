@@ -1,0 +1,83 @@
+"""In how many windows each operand is nonzero: rows of the feature map added up first, then columns."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwmodel.compiled import compiled
+from hwmodel.kernels.reach import OUTSIDE, Reach
+
+Indices = NDArray[np.int64]
+
+
+def count_uses(nonzero: NDArray[np.uint8], reach: Reach) -> Indices:
+    """Count, for each kernel position and channel, the windows that find an event there.
+
+    Parameters
+    ----------
+    nonzero
+        uint8 (frames, depth, height, width, channels).
+    reach
+        What the windows read.
+
+    Returns
+    -------
+    int64 (kernel rows, kernel columns, channels).
+
+    Cost: each row of the feature map is added up for each kernel row that reads it, a vector of numbers at once.
+    """
+    *outer, columns, channels = nonzero.shape
+    rows = math.prod(outer)
+    row_reads, column_reads = _reads(reach.rows, rows), _reads(reach.columns, columns)
+    uses = np.zeros((len(row_reads), len(column_reads), channels), dtype=np.int64)
+    _add_up(nonzero.reshape(rows, columns * channels), row_reads, column_reads, uses)
+    return uses
+
+
+def _reads(table: Indices, size: int) -> Indices:
+    """Count how often each kernel row (or column) reads each row (or column): (of the kernel, of the feature map)."""
+    reads = np.zeros((table.shape[1], size), dtype=np.int64)
+    windows, taps = np.nonzero(table != OUTSIDE)
+    np.add.at(reads, (taps, table[windows, taps]), 1)
+    return reads
+
+
+@compiled
+def _add_up(nonzero: NDArray[np.uint8], row_reads: Indices, column_reads: Indices, uses: Indices) -> None:
+    kernel_rows, kernel_columns, channels = uses.shape
+    sums = np.zeros(nonzero.shape[1], dtype=np.int64)
+    short = np.zeros(nonzero.shape[1], dtype=np.uint8)
+    for kernel_row in range(kernel_rows):
+        sums[:] = 0
+        held = 0  # rows in the short sums, which hold up to 255
+        for row in range(nonzero.shape[0]):
+            times = row_reads[kernel_row, row]
+            if times == 1:
+                here = nonzero[row]
+                for place in range(here.size):
+                    short[place] += here[place]
+                held += 1
+                if held == 255:
+                    _empty(short, sums)
+                    held = 0
+            elif times:
+                here = nonzero[row]
+                for place in range(here.size):
+                    sums[place] += times * here[place]
+        _empty(short, sums)
+        for kernel_column in range(kernel_columns):
+            into = uses[kernel_row, kernel_column]
+            for column in range(column_reads.shape[1]):
+                times = column_reads[kernel_column, column]
+                if times:
+                    found = sums[column * channels : (column + 1) * channels]
+                    for channel in range(channels):
+                        into[channel] += times * found[channel]
+
+
+@compiled
+def _empty(short: NDArray[np.uint8], sums: Indices) -> None:
+    for place in range(sums.size):
+        sums[place] += short[place]
+    short[:] = 0
