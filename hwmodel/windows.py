@@ -25,7 +25,6 @@ LARGEST_SUM = np.iinfo(np.int32).max  # of the events of a lane in a window
 NUMBERS_AT_ONCE = 4  # numbers of a tally that are written as fast as one operand is looked at
 
 
-
 @dataclass(frozen=True, eq=False)
 class LaneCounts:
     """What each lane finds in each window of a range; every array int64 (windows of the range, lanes).
@@ -37,6 +36,13 @@ class LaneCounts:
     events: NDArray[np.int64]
     operands_read: NDArray[np.int64]
     empty_bricks: NDArray[np.int64]
+
+
+def busiest(of_lanes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the largest number of each window's lanes, at least 0: (windows,)."""
+    largest = np.zeros(len(of_lanes), dtype=np.int64)
+    _find_largest(of_lanes, largest)
+    return largest
 
 
 def window_ranges(task: Task) -> Iterator[tuple[int, int]]:
@@ -146,6 +152,13 @@ def window_origins(task: Task, first: int, stop: int) -> NDArray[np.int64]:
     origins = np.empty((stop - first, math.prod(task.kernel_shape)), dtype=np.int64)
     _find_origins(reach.rows, reach.columns, task.activations.nonzero.shape[3:], task.groups, first, origins)
     return origins
+
+
+@compiled
+def _find_largest(of_lanes: NDArray[np.int64], largest: NDArray[np.int64]) -> None:
+    for window in range(largest.size):
+        for lane in range(of_lanes.shape[1]):
+            largest[window] = max(largest[window], of_lanes[window, lane])
 
 
 @compiled
