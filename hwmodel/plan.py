@@ -186,10 +186,9 @@ class Block:
         pointers = self.round_pointers
         if not pointers.size or pointers[0] != 0 or pointers[-1] != self.jobs or (np.diff(pointers) < 0).any():
             raise ParameterError(f"{where}: round_pointers do not divide {self.jobs} jobs into rounds.")
-        if self.copy.min(initial=EARLIEST) < EARLIEST or self.copy.max(initial=EARLIEST) >= copies:
+        lowest, highest = _extremes(np.ascontiguousarray(self.copy, dtype=np.int64))
+        if lowest < EARLIEST or highest >= copies:
             raise ParameterError(f"{where}: a job names a copy outside 0 to {copies - 1}, and it is not EARLIEST.")
-        if self.useful_ticks.min(initial=0) < 0 or (self.useful_ticks > self.ticks).any():
-            raise ParameterError(f"{where}: a job has negative ticks, or more useful ticks than ticks.")
         per_job: dict[str, NDArray[np.int64] | Times] = {"copy": self.copy, "useful_ticks": self.useful_ticks, **self.actions}
         per_round: dict[str, NDArray[np.int64] | Times | None] = {"gaps": self.gaps, "need": self.need, **self.round_actions}
         sized = [(name, array, self.jobs) for name, array in per_job.items()]
@@ -197,6 +196,8 @@ class Block:
         for name, array, size in sized:
             if array.shape != (size,):
                 raise ParameterError(f"{where}: {name} has shape {array.shape}, expected ({size},).")
+        if not _in_order(*(np.ascontiguousarray(one, dtype=np.int64) for one in (self.useful_ticks, self.ticks))):
+            raise ParameterError(f"{where}: a job has negative ticks, or more useful ticks than ticks.")
         if self.gaps is not None and (self.gaps < 0).any():
             raise ParameterError(f"{where}: a gap is negative, expected ticks to pass forwards.")
 
@@ -287,3 +288,21 @@ def _add_halves(counts: NDArray[np.int64]) -> tuple[int, int]:
         low += counts[one] & 0xFFFFFFFF
         high += counts[one] >> 32
     return low, high
+
+
+@compiled
+def _extremes(numbers: NDArray[np.int64]) -> tuple[int, int]:
+    """Return the lowest and the highest number, or -1 and -1 if there are none higher or lower."""
+    lowest = highest = -1
+    for one in range(numbers.size):
+        lowest, highest = min(lowest, numbers[one]), max(highest, numbers[one])
+    return lowest, highest
+
+
+@compiled
+def _in_order(lower: NDArray[np.int64], upper: NDArray[np.int64]) -> bool:
+    """Tell whether 0 <= lower <= upper everywhere."""
+    ordered = True
+    for one in range(lower.size):
+        ordered &= 0 <= lower[one] <= upper[one]
+    return ordered

@@ -38,6 +38,13 @@ class LaneCounts:
     empty_bricks: NDArray[np.int64]
 
 
+def busiest(of_lanes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the largest number of each window's lanes, at least 0: (windows,)."""
+    largest = np.zeros(len(of_lanes), dtype=np.int64)
+    _find_largest(of_lanes, largest)
+    return largest
+
+
 def window_ranges(task: Task) -> Iterator[tuple[int, int]]:
     """Cut the windows of all groups, which follow each other, into ranges whose operands fit a cache.
 
@@ -145,6 +152,13 @@ def window_origins(task: Task, first: int, stop: int) -> NDArray[np.int64]:
     origins = np.empty((stop - first, math.prod(task.kernel_shape)), dtype=np.int64)
     _find_origins(reach.rows, reach.columns, task.activations.nonzero.shape[3:], task.groups, first, origins)
     return origins
+
+
+@compiled
+def _find_largest(of_lanes: NDArray[np.int64], largest: NDArray[np.int64]) -> None:
+    for window in range(largest.size):
+        for lane in range(of_lanes.shape[1]):
+            largest[window] = max(largest[window], of_lanes[window, lane])
 
 
 @compiled

@@ -47,7 +47,7 @@ ANY_NUMBER = 1 << 62  # of rounds: no plan has as many
 ISSUED, NEXT, LAST_ISSUE, LAST_FINISH, FINISHES_FROM, STARTS_FROM = range(6)
 
 # Columns of the state of copies.
-FREE_AT, BUSY, WAITED, JOBS = range(4)
+FREE_AT, BUSY, WAITED = range(3)
 
 # What `_advance` returns beside the number of a stage that needs its next block.
 STUCK, OVERFLOWED = -1, -2
@@ -80,7 +80,7 @@ def solve(plan: Plan, products: Products | None = None) -> Outcome:
     parameters = np.array([_parameters(stage) for stage in plan.stages], dtype=np.int64)
     state = np.zeros((len(stages), 6), dtype=np.int64)
     state[:, LAST_FINISH] = NEVER
-    copies = np.zeros((plan.copies, 4), dtype=np.int64)
+    copies = np.zeros((plan.copies, 3), dtype=np.int64)
     copies[:, FREE_AT] = NEVER
     first_copies = np.cumsum([0, *(stage.unit.copies for stage in plan.stages)])
     opened = range(len(stages))
@@ -134,6 +134,7 @@ class _Rounds:
         self.last = last
         self.ended = False
         self.useful_ticks = 0
+        self.jobs = 0
         self.pointers = np.zeros(1, dtype=np.int64)
         self.copy = self.ticks = self.gaps = self.need = NONE
         self.finishes = self.passed = self.starts = NONE
@@ -153,6 +154,7 @@ class _Rounds:
         self.need = NONE if block.need is None else _plain(block.need)
         self._make_room(state, number, block.rounds)
         self.useful_ticks += total(block.useful_ticks)
+        self.jobs += block.jobs
         block.book(ledger)
         if products is not None:
             products.count(block)
@@ -204,7 +206,7 @@ def _refuse_waiting(stages: list[_Rounds], state: Integers) -> None:
 def _outcome(
     plan: Plan, stages: list[_Rounds], state: Integers, copies: Integers, ledger: Ledger, products: Products | None
 ) -> Outcome:
-    jobs = int(copies[:, JOBS].sum())
+    jobs, worked = sum(stage.jobs for stage in stages), copies[:, FREE_AT] != NEVER
     ticks = max(0, int(state[:, LAST_ISSUE].max()), int(state[:, LAST_FINISH].max())) + (plan.drain if jobs else 0)
     if ticks > LARGEST:
         raise too_many_ticks()
@@ -212,8 +214,8 @@ def _outcome(
     return Outcome(
         ticks=ticks,
         busy_ticks=copies[:, BUSY].copy(),
-        stall_ticks=np.where(copies[:, JOBS] > 0, waited, 0),
-        idle_ticks=np.where(copies[:, JOBS] > 0, 0, waited),
+        stall_ticks=np.where(worked, waited, 0),
+        idle_ticks=np.where(worked, 0, waited),
         useful_ticks=sum(stage.useful_ticks for stage in stages),
         jobs=jobs,
         ledger=ledger,
@@ -337,7 +339,6 @@ def _issue(
             fits &= ticks[job] <= LARGEST - start
             copies[one, WAITED] += start - free_at
             copies[one, BUSY] += ticks[job]
-            copies[one, JOBS] += 1
             copies[one, FREE_AT] = finish
             last_start, last_finish = max(last_start, start), max(last_finish, finish)
         finishes[issued - state[FINISHES_FROM]] = last_finish

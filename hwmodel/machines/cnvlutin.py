@@ -34,7 +34,7 @@ from hwmodel.prices import albericio2016
 from hwmodel.pricing import PriceTable
 from hwmodel.task import Task
 from hwmodel.walk import Walk, dealt, sliced
-from hwmodel.windows import LaneCounts, count_lanes
+from hwmodel.windows import LaneCounts, busiest, count_lanes
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Cnvlutin(DaDianNao):
         windows = counts.events.shape[0]
         passes, tiles, encoding = self.passes(task), self.filter_tiles(task), self.encoder_ticks(task)
         ticks = self._lane_ticks(task, counts)
-        busiest_lane = counts.events.max(axis=1, initial=0)
+        busiest_lane = busiest(counts.events)
         every_window = np.ones(windows, dtype=np.int64)
         actions: Multiples = [
             (
@@ -118,7 +118,7 @@ class Cnvlutin(DaDianNao):
             (counts.operands_read, {"nm.read_neuron": 1}),
         ]
         partial_sums = tiles * self.filters_per_unit
-        late = (ticks.max(axis=1, initial=0) < encoding).astype(np.int64)
+        late = (busiest(ticks) < encoding).astype(np.int64)
         round_actions: Multiples = [
             (busiest_lane, {"nbout.read_word": partial_sums, "nbout.write_word": partial_sums}),
             (every_window, {"nm.write_neuron": task.filters, "encoder.encode": task.filters, "encoder.window": 1}),

@@ -2,7 +2,7 @@
 
 import random
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -282,3 +282,32 @@ def test_something_that_is_no_model_is_refused():
     message = "eventnet.simulate: model is 3, expected a module or a function that computes with PyTorch."
     with pytest.raises(hwmodel.ParameterError, match=f"^{re.escape(message)}$"):
         eventnet.simulate(3, torch.ones(1))
+
+
+@pytest.mark.parametrize(
+    ("flags", "calls"),
+    [({"values": "reference"}, 1), ({"values": "reference", "threshold": 0.5}, 2), ({}, 2)],
+)
+def test_a_program_whose_own_values_flow_runs_once(flags, calls):
+    called = []
+    layer = torch.nn.Linear(4, 2)
+
+    def program(sample):
+        called.append(1)
+        return layer(sample)
+
+    run = eventnet.simulate(program, torch.ones(1, 4), **flags)
+    assert len(called) == calls
+    assert run.difference is not None
+
+
+def test_both_engines_give_the_same_run_of_the_same_values():
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 40, 3), torch.nn.ReLU(), torch.nn.MaxPool2d(2), torch.nn.Conv2d(40, 8, 3))
+    image = torch.randn(1, 3, 12, 12)
+    runs = [
+        eventnet.simulate(model, image, baseline="dadiannao", engine=engine, values="reference") for engine in ("event", "bulk")
+    ]
+    event, bulk = ([asdict(record) for record in run.records] for run in runs)
+    assert bulk == event
+    assert torch.equal(runs[0].outputs, runs[1].outputs)

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hwmodel import EARLIEST, Block, ParameterError, Plan, Stage, Unit
-from hwmodel.plan import Events
+from hwmodel import EARLIEST, Block, Counts, Ledger, ParameterError, Plan, Shares, Stage, Unit
+from hwmodel.plan import Events, total
 
 
 def two_rounds() -> Block:
@@ -122,3 +122,31 @@ def test_a_plan_counts_all_copies_and_yields_all_blocks():
     assert plan.copies == 4
     assert [block.jobs for block in plan.blocks()] == [3, 3]
     assert [block.jobs for block in plan.blocks()] == [3, 3]
+
+
+def test_sums_of_counts_do_not_wrap():
+    large = np.full(5, np.iinfo(np.int64).max)
+    assert total(large) == 5 * (2**63 - 1)
+    assert total(-large) == -5 * (2**63 - 1)
+    assert total(np.zeros(0, dtype=np.int64)) == 0
+    assert total(Counts(large).times(10**9)) == 5 * (2**63 - 1) * 10**9
+
+
+def test_actions_may_be_multiples_of_the_same_counts():
+    counts = Counts(np.array([1, 2, 3]))
+    block = replace(two_rounds(), actions={"a.read": counts.times(2), "a.write": counts.times(5)})
+    block.check(copies=2)
+    ledger = Ledger()
+    block.book(ledger)
+    assert ledger.as_dict() == {"a.read": 12, "a.write": 30, "b.read": 3}
+    assert total(block.actions["a.write"][[2, 2]]) == 30
+
+
+def test_a_block_says_how_many_events_its_jobs_carry_or_counts_them():
+    three = np.array([0, 1, 1])
+    events = Events(np.array([0, 2, 2, 5]), np.zeros(5, dtype=np.int64), np.zeros(5, dtype=np.int64), three, slice(1, 2))
+    counted = replace(two_rounds(), events=lambda: events).shared
+    assert (counted.events.tolist(), counted.output_block.tolist(), counted.filters) == ([2, 0, 3], [0, 1, 1], slice(1, 2))
+    said = Shares(np.array([7, 8, 9]), three)
+    assert replace(two_rounds(), events=lambda: events, shares=lambda: said).shared is said
+    assert two_rounds().shared is None

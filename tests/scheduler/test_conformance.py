@@ -265,6 +265,8 @@ def test_ten_to_the_fifteen_products_do_not_wrap(machine):
     task = Task.matmul(np.ones((1000, 1000), dtype=np.bool_), (1000, 10**9))
     if machine.cannot_map(task) is not None:
         pytest.skip(f"{machine.name} cannot run it, because {machine.cannot_map(task)}")
+    if machine.zero_policy.weights == "skip":
+        pytest.skip(f"{machine.name} looks at each of the 10^12 weights")
     bulk = scheduler.run(machine, task, engine="bulk")
     assert task.macs == task.effectual_macs == bulk.ledger.executed_macs == 10**15
     assert all(count > 0 for count in bulk.ledger.as_dict().values())

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import hwmodel
+import hwmodel.task
 import scheduler
 from hwmodel import Task, UnknownNameError, UnsupportedError
 from hwmodel.machines.dadiannao import DaDianNao
@@ -59,6 +60,18 @@ def test_a_task_without_values_takes_time_and_has_no_outputs(operands):
     outcome = scheduler.run(hwmodel.load("dadiannao"), small_task(**operands))
     assert outcome.ticks == 1
     assert outcome.outputs is None
+
+
+def test_the_products_of_a_task_are_added_up_once_for_all_machines(monkeypatch):
+    multiplied = []
+    multiply = hwmodel.task.multiply
+    monkeypatch.setattr("hwmodel.task.multiply", lambda *arguments: multiplied.append(1) or multiply(*arguments))
+    task = small_task()
+    for name in ("cnvlutin", "dadiannao", "cnvlutin"):
+        outcome = scheduler.run(hwmodel.load(name), task, engine="bulk", integers=True)
+        assert outcome.outputs.tolist() == [13]
+        assert outcome.products.all_there
+    assert len(multiplied) == 2  # the values, and the small integers
 
 
 def test_an_engine_that_nobody_knows_is_refused():
