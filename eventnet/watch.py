@@ -30,7 +30,7 @@ from eventnet.held import tensors_in
 from eventnet.macs import other_macs
 from eventnet.modes import OperatorMode
 from eventnet.modules import HOOKS, ModuleStack, Place
-from eventnet.numerics import Rounded
+from eventnet.numerics import Float, Rounded
 from eventnet.operations import Operations
 from eventnet.ops import forms, vector_form
 from eventnet.ops.convolution import refuse_several_samples
@@ -190,7 +190,7 @@ class Watcher:
                 arguments[name], dropped = _prune(arguments[name], threshold)
                 pruned += dropped
         activations = [tensor for name, tensor in operands.items() if name not in static]
-        if len(activations) > 1 and not all(map(_is_finite, activations)):
+        if len(activations) > 1 and isinstance(self.settings.arithmetic, Float) and not all(map(_is_finite, activations)):
             self._why = "one of two activations holds NaN or infinite values, and a zero times such is NaN"
             return None, False
         seen_first = form.op == "convolution" and not backward and self._is_input(streamed)
@@ -262,6 +262,8 @@ class Watcher:
         result = func(*args, **kwargs)
         if not operands or aten.is_free(func, tensors, result):
             return result, False, False
+        if aten.base_name(func) in self._forms and other_macs(func, args, kwargs, result):
+            return result, self._other(func, args, kwargs, result, place), False  # it multiplies, and could not as events
         call = VectorCall(arguments, operands, result)
         if self._step_of_operation(call, place):
             return result, False, False

@@ -574,7 +574,7 @@ def test_a_lost_event_is_seen_by_the_integers_themselves(monkeypatch):
 
     monkeypatch.setattr(hwmodel.products, "_add", lose_one)
     torch.manual_seed(0)
-    run = eventnet.simulate(nn.Conv2d(3, 4, 3), torch.randn(1, 3, 6, 6), numerics="fixed16", first_layer="none")
+    run = eventnet.simulate(nn.Conv2d(3, 4, 3), torch.randn(1, 3, 6, 6), numerics="fixed16", first_layer="none", engine="event")
     assert lost
     assert run.records[0].verdict.error_ratio == float("inf")
     assert run.records[0].verdict.integers_equal  # those are added apart
