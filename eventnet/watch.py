@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.utils._pytree import tree_leaves
 
 from eventnet import aten
@@ -164,8 +165,11 @@ class Watcher:
 
     def _refuse_other_devices(self, form: Form, tensors: list[torch.Tensor], place: Place) -> None:
         for tensor in tensors:
-            if tensor.device.type != "cpu":
-                found = "without values, on the meta device" if tensor.is_meta else f"on device {tensor.device}"
+            fake = isinstance(tensor, FakeTensor)
+            if fake or tensor.device.type != "cpu":
+                found = f"on device {tensor.device}"
+                if fake or tensor.is_meta:
+                    found = "without values, a fake one" if fake else "without values, on the meta device"
                 raise UnsupportedError(
                     f"{self.where}: {form.op} in {place.name or 'the program'} is given a tensor {found}, expected the CPU, "
                     "where events are computed. Make the model and its inputs on the CPU, or move them there with .cpu()."

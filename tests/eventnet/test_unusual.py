@@ -7,6 +7,7 @@ import re
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 import eventnet
 import hwmodel
@@ -51,6 +52,15 @@ def test_a_product_on_another_device_is_refused_with_what_to_do():
     )
     with pytest.raises(hwmodel.UnsupportedError, match=f"^{re.escape(message)}$"):
         eventnet.simulate(layer, torch.ones(1, 3, device="meta"))
+
+    def fakes(value):
+        with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+            return mode.from_tensor(value) @ torch.ones(3, 2)
+
+    with pytest.raises(
+        hwmodel.UnsupportedError, match="^eventnet.simulate: matmul in fakes is given a tensor without values, a fake one,"
+    ):
+        eventnet.simulate(fakes, torch.ones(1, 3))
 
 
 @pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop])
