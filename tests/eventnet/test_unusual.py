@@ -57,9 +57,8 @@ def test_a_product_on_another_device_is_refused_with_what_to_do():
         with FakeTensorMode(allow_non_fake_inputs=True) as mode:
             return mode.from_tensor(value) @ torch.ones(3, 2)
 
-    with pytest.raises(
-        hwmodel.UnsupportedError, match="^eventnet.simulate: matmul in fakes is given a tensor without values, a fake one,"
-    ):
+    message = message.replace("in 0", "in fakes").replace("on the meta device", "a fake one")
+    with pytest.raises(hwmodel.UnsupportedError, match=f"^{re.escape(message)}$"):
         eventnet.simulate(fakes, torch.ones(1, 3))
 
 
