@@ -101,10 +101,10 @@ class VectorForm:
     elementwise: bool = False
     beside: tuple[str, ...] = ()
 
-    def elements(self, call: VectorCall) -> int:
-        """Count the elements of a call that go into the lanes; what ``expand`` repeats is counted as it lies in memory."""
-        read = sum(distinct_elements(tensor) for tensor in self.reads(call))
-        return max(read, 0, *(tensor.numel() for tensor in call.results)) if self.broadcasts else read
+    def elements(self, read: tuple[torch.Tensor, ...], call: VectorCall) -> int:
+        """Count the elements of what a call reads that go into the lanes; what ``expand`` repeats counts once."""
+        count = sum(distinct_elements(tensor) for tensor in read)
+        return max(count, 0, *(tensor.numel() for tensor in call.results)) if self.broadcasts else count
 
 
 def with_backward(*names: str) -> tuple[str, ...]:

@@ -138,14 +138,15 @@ class Watcher:
         self._bar.update()
         form = self._forms.get(aten.base_name(func))
         self._why = ""
-        multiplied = fused = False
+        multiplied = in_pipeline = False
         result = None
         if form is not None:
             self._refuse_other_devices(form, tensors, place)
         if form is not None and aten.can_multiply(func, tensors, form.sparse):
             result, multiplied = self._product(form, func, args, kwargs, place)
-        if not multiplied and result is None:
-            result, multiplied, fused = self._without_products(func, args, kwargs, tensors, place)
+            in_pipeline = multiplied
+        if result is None:
+            result, multiplied, in_pipeline = self._without_products(func, args, kwargs, tensors, place)
         for tensor in aten.written(func, args, kwargs):
             if aten.has_storage(tensor):
                 self._weights.written(tensor)
@@ -159,7 +160,7 @@ class Watcher:
         for leaf in tree_leaves(result):
             if isinstance(leaf, torch.Tensor) and aten.has_values(leaf):
                 self._provenance.set(leaf, mark)
-                if multiplied or fused:
+                if in_pipeline:
                     self._provenance.keep_in_pipeline(leaf)
         return result
 
@@ -261,8 +262,8 @@ class Watcher:
             return result, self._other(func, args, kwargs, result, place), False
         arguments, _ = aten.named_arguments(func, args, kwargs)
         operands = self._operands([value for name, value in arguments.items() if name not in form.beside], place)
-        call = VectorCall(arguments, operands, None)
-        events = _nonzeros(form.reads(call)) if func._schema.is_mutable else None  # in place, it overwrites what it reads
+        before = form.reads(VectorCall(arguments, operands, None)) if func._schema.is_mutable else ()
+        events = _nonzeros(before) if before else None  # in place, it overwrites what it reads
         result = func(*args, **kwargs)
         if not operands or aten.is_free(func, tensors, result):
             return result, False, False
@@ -273,8 +274,8 @@ class Watcher:
             return result, False, False
         part = "forward" if torch._C._current_autograd_node() is None else "input_gradient"
         results = sum(tensor.numel() for tensor in call.results)
-        task = VectorTask(form.op or aten.base_name(func), form.elements(call), results, place.name, part)
         read = form.reads(call)
+        task = VectorTask(form.op or aten.base_name(func), form.elements(read, call), results, place.name, part)
         if not task.elements:
             return result, False, False
         pipelined = form.elementwise and len(operands) == 1 and self._provenance.is_in_pipeline(operands[0])

@@ -242,6 +242,11 @@ def test_an_element_wise_function_of_a_product_just_made_takes_no_ticks():
     assert timed(lambda value: torch.relu(torch.softmax(layer(value), 1))) == [("matmul", 1), ("softmax", 1), ("relu", 1)]
 
 
+def test_a_product_that_pytorch_computed_is_in_no_pipeline():
+    run = eventnet.simulate(lambda value: torch.relu(value @ torch.full((2, 2), float("inf"))), torch.ones(2, 2))
+    assert [(record.op, record.timed, record.ticks) for record in run.records] == [("mm", False, 0), ("relu", True, 1)]
+
+
 def test_a_product_leaves_the_pipeline_when_another_task_begins():
     layer = nn.Linear(4, 4)
 

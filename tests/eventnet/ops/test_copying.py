@@ -4,7 +4,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+import eventnet
+
 MAPS = torch.randn(1, 6, 4, 4, generator=torch.Generator().manual_seed(1))
+
+
+def test_the_zeros_that_are_copied_into_a_tensor_are_counted():
+    record = eventnet.simulate(lambda a: torch.empty(1, 6, 4, 4).copy_(a), MAPS.relu()).records[0]
+    assert (record.op, record.activations, record.events) == ("copy", 96, int((MAPS > 0).sum()))
 
 
 @pytest.mark.parametrize(
