@@ -13,10 +13,11 @@ from eventnet.fixed16 import Fixed16
 from eventnet.numerics import OWN, Float, Numerics, Rounded, Total
 from eventnet.product import Product
 from eventnet.weights import as_array
+from hwmodel.given import Operand
 from hwmodel.operands import Array, Weights
 
 Keep = Callable[[Tensor, Hashable, Callable[[], Rounded]], Rounded]
-LayOut = Callable[[Tensor, Hashable, Callable[[Array], Weights]], Weights]
+LayOut = Callable[[Tensor, Hashable, Callable[[Operand], Weights]], Weights]
 
 NUMERICS: dict[str, Numerics] = {
     one.name: one for one in (OWN, Float(torch.bfloat16), Fixed16(), Float(torch.float32), Float(torch.float64))
@@ -63,6 +64,8 @@ class Arithmetic:
         Makes the rounded operand of a tensor, and keeps it if it is static: (tensor, what it depends on, function).
     lay_out
         As in `Call`.
+    multiplied
+        Whether events are multiplied, and not only counted: then operands need no values.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Arithmetic:
         where: str,
         keep: Keep,
         lay_out: LayOut,
+        multiplied: bool = True,
     ) -> None:
         operands = {name: arguments[name] for name in form.operands}
         more = arguments.get("beta", 0) != 0 or arguments.get("alpha", 1) != 1
@@ -84,7 +88,7 @@ class Arithmetic:
         self._numerics = numerics if changes else OWN
         self._form, self._operands, self._static = form, operands, static
         self._module, self._backward, self._where = module, backward, where
-        self._keep, self._lay_out = keep, lay_out
+        self._keep, self._lay_out, self._multiplied = keep, lay_out, multiplied
         self._rounded: dict[tuple[int, str], tuple[Tensor, Rounded]] = {}
         self.arguments = dict(arguments)
         addend = arguments[form.addend] if form.addend else None
@@ -93,16 +97,20 @@ class Arithmetic:
             self.arguments[form.addend] = self._numerics.addend(read, where)
 
     def stream(self, tensor: Tensor) -> Array:
-        """Return a streamed operand as the kernels take it."""
-        return as_array(self._operand(tensor, "activations").values)
+        """Return a streamed operand as the kernels take it, or where it is nonzero."""
+        values = self._operand(tensor, "activations").values
+        return as_array(values) if self._multiplied else as_array(values != 0)
 
-    def lay_out(self, tensor: Tensor, layout: Hashable, lay_out: Callable[[Array], Weights]) -> Weights:
-        """Return the second operand as the kernels want it; see `Call`."""
+    def lay_out(self, tensor: Tensor, layout: Hashable, lay_out: Callable[[Operand], Weights]) -> Weights:
+        """Return the second operand as the kernels want it, or where it is nonzero; see `Call`."""
         role = self._role_of_second(tensor)
-        rounded = self._operand(tensor, role)
-        if rounded.values is tensor:
+        values = self._operand(tensor, role).values
+        rounded = () if values is tensor else (self._key(role),)
+        if not self._multiplied:
+            return self._lay_out(tensor, (layout, *rounded, "zeros"), lambda _: lay_out(_nonzero(values)))
+        if not rounded:
             return self._lay_out(tensor, layout, lay_out)
-        return self._lay_out(tensor, (layout, self._key(role)), lambda _: lay_out(as_array(rounded.values)))
+        return self._lay_out(tensor, (layout, *rounded), lambda _: lay_out(as_array(values)))
 
     def reference(self, func: Any, found: Any, gathered: bool = False) -> list[Tensor]:
         """Return PyTorch's results on the rounded operands; ``found`` are those on the program's own.
@@ -180,3 +188,9 @@ class Arithmetic:
 
     def _key(self, role: str) -> Hashable:
         return self._numerics.key(self._chosen(role))
+
+
+def _nonzero(values: Tensor) -> Operand:
+    """Return where an operand is nonzero, or its shape if it is so everywhere."""
+    nonzero = as_array(values != 0)
+    return nonzero.shape if nonzero.all() else nonzero

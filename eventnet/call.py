@@ -8,6 +8,7 @@ import torch
 
 from eventnet.modules import Place
 from eventnet.product import Product
+from hwmodel.given import Operand
 from hwmodel.operands import Array, Weights
 
 
@@ -37,7 +38,7 @@ class Call:
     static: frozenset[str]
     first_layer: bool
     stream: Callable[[torch.Tensor], Array]
-    lay_out: Callable[[torch.Tensor, Hashable, Callable[[Array], Weights]], Weights]
+    lay_out: Callable[[torch.Tensor, Hashable, Callable[[Operand], Weights]], Weights]
 
     def __getitem__(self, argument: str) -> Any:
         return self.arguments[argument]

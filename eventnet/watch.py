@@ -44,9 +44,10 @@ from eventnet.vector import VectorCall, distinct_elements, nonzeros
 from eventnet.weights import WeightCache, as_array, require_finite
 from hwmodel.catalogue import load
 from hwmodel.errors import ParameterError, UnsupportedError
+from hwmodel.given import Operand
 from hwmodel.machine import Machine
 from hwmodel.offchip import NO_PARAMETER, Parameter
-from hwmodel.operands import Array, Weights
+from hwmodel.operands import Weights
 from hwmodel.vector import VectorTask
 
 MachineLike = str | Machine
@@ -70,7 +71,7 @@ class Watcher:
         self.where = where
         self._devices = Devices(machines, baseline, settings)
         self._provenance = Provenance()
-        self._weights = WeightCache()
+        self._weights = WeightCache(settings.values == "events")
         self._parameter_names: dict[int, str] = {}
         self._computed: Counter[Place] = Counter()
         self._forms = forms()
@@ -204,7 +205,16 @@ class Watcher:
         if not all(aten.stored(tensor).numel() for tensor in (*operands.values(), results[0]) if tensor is not None):
             return aten.write(into, expected), False  # no work
         arithmetic = Arithmetic(
-            self.settings.arithmetic, form, arguments, static, place.name, backward, where, self._keep, self._lay_out
+            self.settings.arithmetic,
+            form,
+            arguments,
+            static,
+            place.name,
+            backward,
+            where,
+            self._keep,
+            self._lay_out,
+            multiplied=self.settings.values == "events",
         )
         call = Call(
             arguments=arithmetic.arguments,
@@ -403,7 +413,7 @@ class Watcher:
                     self._provenance.set(tensor, Mark.STATIC | Mark.PARAMETER)
                     self._parameter_names[storage_key(tensor)] = name
 
-    def _lay_out(self, tensor: torch.Tensor, layout: Hashable, lay_out: Callable[[Array], Weights]) -> Weights:
+    def _lay_out(self, tensor: torch.Tensor, layout: Hashable, lay_out: Callable[[Operand], Weights]) -> Weights:
         where = self._name_of(tensor)
         if not self._is_static(tensor):
             require_finite(tensor, where)

@@ -3,6 +3,9 @@
 Laying out AlexNet's weights and looking at each costs more than its forward, so the result is kept by storage. Whether it still
 holds is seen from a checksum over the bits of every value and its place, compared at the first use in each run and after every
 watched operator that writes into the storage: ``_version`` misses writes through ``.data`` and those of fused optimizers.
+
+Reading all weights again takes as long as a fully connected forward. Where nothing is multiplied and only the places of zeros
+count, it is a line of every 16 KiB that is compared in storages above 1 MiB: what writes to rows or through a mask is seen.
 """
 
 from collections.abc import Callable, Hashable
@@ -17,9 +20,12 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from eventnet.provenance import storage_key
 from hwmodel.compiled import compiled
 from hwmodel.errors import ValuesError
+from hwmodel.given import Operand
 from hwmodel.operands import Array, Weights
 
 # For values of so many bytes, a word with the lowest bit of each set: times a pattern, it repeats that for each of them.
+LINE, PAGE = 8, 2048  # words of 64 bits: of so many the first are looked at, where not all are
+SAMPLED = 1 << 17  # words from which on a page is not read whole
 ONES = {16: 1, 8: 1, 4: 0x1_0000_0001, 2: 0x1_0001_0001_0001, 1: 0x101_0101_0101_0101}
 LARGE = 1 << 20  # words that are worth another thread
 # The bits of the exponent, all of which are set in an infinity or a NaN; 0 for types that have none.
@@ -37,7 +43,7 @@ T = TypeVar("T")
 @dataclass
 class _Entry:
     reference: StorageWeakRef
-    checksum: int
+    checksums: dict[bool, int]  # of all words, and of a line of every page
     kept: dict[Hashable, Any] = field(default_factory=dict)
 
 
@@ -45,9 +51,13 @@ _ENTRIES: dict[int, _Entry] = {}
 
 
 class WeightCache:
-    """The static operands of one run; what they hold is shared with later runs while their storage lives."""
+    """The static operands of one run; what they hold is shared with later runs while their storage lives.
 
-    def __init__(self) -> None:
+    ``multiplied`` says whether their values are, so that every one of them is compared.
+    """
+
+    def __init__(self, multiplied: bool = True) -> None:
+        self._every = multiplied
         self._checked: set[int] = set()  # storages whose checksum was compared since they were last written
         _drop_dead_entries()
 
@@ -55,7 +65,7 @@ class WeightCache:
         """Take note that an operator has written into a tensor's storage."""
         self._checked.discard(storage_key(tensor))
 
-    def get(self, tensor: torch.Tensor, layout: Hashable, where: str, lay_out: Callable[[Array], Weights]) -> Weights:
+    def get(self, tensor: torch.Tensor, layout: Hashable, where: str, lay_out: Callable[[Operand], Weights]) -> Weights:
         """Return a static operand as the kernels want it.
 
         Parameters
@@ -84,16 +94,25 @@ class WeightCache:
         key = storage_key(tensor)
         entry = _ENTRIES.get(key)
         if entry is None or key not in self._checked:
-            checksum = _checksum(tensor, where)
-            if entry is None or entry.checksum != checksum:
-                _drop_dead_entries()
-                entry = _ENTRIES[key] = _Entry(StorageWeakRef(tensor.untyped_storage()), checksum)
+            self._check(key, entry, tensor, where)
             self._checked.add(key)
         view = (what, tuple(tensor.shape), tensor.stride(), tensor.storage_offset(), tensor.dtype)
+        entry = _ENTRIES[key]
         if view not in entry.kept:
             entry.kept[view] = make()
         kept: T = entry.kept[view]
         return kept
+
+    def _check(self, key: int, entry: _Entry | None, tensor: torch.Tensor, where: str) -> None:
+        """See that an entry still holds, or begin a new one."""
+        every = self._every or tensor.untyped_storage().nbytes() < 8 * SAMPLED
+        if entry is not None and every in entry.checksums and entry.checksums[every] == _checksum(tensor, every, where):
+            return
+        _drop_dead_entries()
+        checksums = {
+            one: _checksum(tensor, one, where) for one in {every, True}
+        }  # every value is looked at once: all are finite
+        _ENTRIES[key] = _Entry(StorageWeakRef(tensor.untyped_storage()), checksums)
 
 
 def as_array(tensor: torch.Tensor) -> Array:
@@ -121,8 +140,11 @@ def _own(weights: Weights, tensor: torch.Tensor) -> Weights:
     return weights
 
 
-def _checksum(tensor: torch.Tensor, where: str) -> int:
-    """Return a number that changes with the bits or the place of any value in the tensor's whole storage; refuse NaN."""
+def _checksum(tensor: torch.Tensor, every: bool, where: str) -> int:
+    """Return a number that changes with the bits or the place of a value in the tensor's whole storage; refuse NaN.
+
+    Of ``every`` value, or of a line of every page.
+    """
     storage = torch.empty(0, dtype=tensor.dtype).set_(tensor.untyped_storage())
     size = storage.element_size()
     exponent = EXPONENT.get(storage.dtype, 0) * ONES[size]
@@ -131,14 +153,14 @@ def _checksum(tensor: torch.Tensor, where: str) -> int:
     words = data[:whole].view(np.uint64)
     rest = np.zeros(8, dtype=np.uint8)
     rest[: data.size - whole] = data[whole:]
-    pieces = torch.get_num_threads() if words.size >= LARGE else 1
+    pieces = torch.get_num_threads() if every and words.size >= LARGE else 1
     edges = [words.size * piece // pieces for piece in range(pieces + 1)]
+    page = max(1, words.size) if every else PAGE
 
     def weigh(first: int, stop: int) -> tuple[int, bool]:
-        checksum, finite = _weigh(words[first:stop], np.uint64(exponent), np.uint64(2 * first + 1))
-        return int(checksum), bool(finite)
+        return _weigh(words[first:stop], np.uint64(exponent), np.uint64(2 * first + 1), page, page if every else LINE)
 
-    found = [_weigh(rest.view(np.uint64), np.uint64(exponent), np.uint64(2 * words.size + 1))]
+    found = [_weigh(rest.view(np.uint64), np.uint64(exponent), np.uint64(2 * words.size + 1), 1, 1)]
     if pieces == 1:
         found.append(weigh(0, words.size))
     else:  # as many threads as PyTorch may use: reading memory takes the time
@@ -150,19 +172,23 @@ def _checksum(tensor: torch.Tensor, where: str) -> int:
 
 
 @compiled
-def _weigh(words: Array, exponent: Any, place: Any) -> tuple[Any, bool]:
-    """Add up words of 64 bits, each times an odd number that tells its place, modulo 2**64; tell whether all values are finite.
+def _weigh(words: Array, exponent: Any, place: Any, page: int, read: int) -> tuple[Any, bool]:
+    """Add up the first words of every page, each times an odd number that tells its place, modulo 2**64.
 
-    An odd number has an inverse, so a change within one word always changes the sum. A value is infinite or NaN if all bits of
-    its exponent are set: then, and only then, adding the exponent's lowest bit to these carries out of them.
+    Also tell whether all values are finite. An odd number has an inverse, so a change within one word always changes the sum. A
+    value is infinite or NaN if all bits of its exponent are set: then, and only then, adding the exponent's lowest bit to these
+    carries out of them.
     """
     total = np.uint64(0)
     carries = np.uint64(0)
     sign = (exponent << np.uint64(1)) & ~exponent  # where an exponent carries to
     step = exponent & ~(exponent << np.uint64(1))  # its lowest bit
-    for one in range(words.size):
-        total += words[one] * (place + np.uint64(2 * one))
-        carries |= ((words[one] & exponent) + step) & sign
+    for first in range(0, words.size, page):
+        some = words[first : min(first + read, words.size)]
+        here = place + np.uint64(2 * first)
+        for one in range(some.size):
+            total += some[one] * (here + np.uint64(2 * one))
+            carries |= ((some[one] & exponent) + step) & sign
     return total, carries == np.uint64(0)
 
 

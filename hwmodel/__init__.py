@@ -19,7 +19,7 @@ from hwmodel.errors import (
 )
 from hwmodel.ledger import Ledger
 from hwmodel.machine import Machine, ZeroPolicy
-from hwmodel.plan import EARLIEST, Block, Counts, Plan, Shares, Stage, Times, Unit
+from hwmodel.plan import EARLIEST, Block, Counts, Lockstep, Plan, Shares, Stage, Times, Unit
 from hwmodel.pricing import Price, PriceTable, StaticPower
 from hwmodel.products import Products
 from hwmodel.task import Task
@@ -35,6 +35,7 @@ __all__ = [
     "DuplicateNameError",
     "EventNetError",
     "Ledger",
+    "Lockstep",
     "Machine",
     "ParameterError",
     "Plan",

@@ -56,12 +56,11 @@ def activations_of(operand: Operand, layout: Layout) -> Activations:
             "compressed; use to_dense() for activations."
         )
     if not isinstance(operand, np.ndarray):
-        return Activations(layout.lay_activations(np.ones(shape_of(operand), dtype=np.uint8)), None)
+        return Activations(layout, np.ones(shape_of(operand), dtype=np.uint8))
     values = as_values(operand)
     if values is None:
-        return Activations(layout.lay_activations(operand).view(np.uint8), None)
-    laid_out = layout.lay_activations(values)
-    return Activations((laid_out != 0).view(np.uint8), laid_out)
+        return Activations(layout, operand.view(np.uint8))
+    return Activations(layout, (values != 0).view(np.uint8), layout.lay_activations(values))
 
 
 def weights_of(operand: GivenWeights, layout: Layout) -> Weights:

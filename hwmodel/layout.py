@@ -38,6 +38,15 @@ class Layout(ABC):
 
     @property
     @abstractmethod
+    def laid_activations_shape(self) -> tuple[int, int, int, int, int]:
+        """Give (frames, depth, height, width, channels)."""
+
+    @abstractmethod
+    def lay_planes(self, given: Array) -> Array:
+        """Bring the streamed operand into (channels, positions), contiguous, positions in the order of the other form."""
+
+    @property
+    @abstractmethod
     def laid_weights_shape(self) -> tuple[int, int, int]:
         """Give (groups, operands of a window, filters of a group)."""
 
@@ -63,6 +72,17 @@ class MatmulLayout(Layout):
         rows, length = self._rows, self.weights_shape[-2]
         batched = given.reshape(self.groups, rows, length)
         return np.ascontiguousarray(batched.transpose(1, 0, 2)).reshape(1, 1, 1, rows, self.groups * length)
+
+    @property
+    def laid_activations_shape(self) -> tuple[int, int, int, int, int]:
+        """Give (1, 1, 1, M, B * K)."""
+        return 1, 1, 1, self._rows, self.groups * self.weights_shape[-2]
+
+    def lay_planes(self, given: Array) -> Array:
+        """Put each column by itself."""
+        rows, length = self._rows, self.weights_shape[-2]
+        batched = given.reshape(self.groups, rows, length)
+        return np.ascontiguousarray(batched.transpose(0, 2, 1)).reshape(self.groups * length, rows)
 
     def give_activations(self, laid_out: Array) -> Array:
         """Take them apart again."""
@@ -99,15 +119,30 @@ class _FeatureMaps(Layout):
         """Put channels innermost; frames and dimensions that there are none of have size one."""
         return np.ascontiguousarray(np.moveaxis(self._spread(given), 1, -1))
 
+    @property
+    def laid_activations_shape(self) -> tuple[int, int, int, int, int]:
+        """Give (frames, depth, height, width, channels)."""
+        frames, channels, *space = self._spread_shape
+        return frames, *space, channels  # type: ignore[return-value]  # three of space
+
+    def lay_planes(self, given: Array) -> Array:
+        """Put each channel by itself, frame after frame; a single frame lies so already."""
+        frames, channels, *space = self._spread_shape
+        return np.ascontiguousarray(np.moveaxis(self._spread(given), 1, 0)).reshape(channels, frames * math.prod(space))
+
     def give_activations(self, laid_out: Array) -> Array:
         """Put channels in front again."""
         return np.moveaxis(laid_out, -1, 1).reshape(self.activations_shape)
 
     def _spread(self, given: Array) -> Array:
         """Bring ([frames,] channels, *spatial) into (frames, channels, depth, height, width)."""
+        return given.reshape(self._spread_shape)
+
+    @property
+    def _spread_shape(self) -> tuple[int, ...]:
         dimensions = len(self.weights_shape) - 2
-        batched = given if given.ndim == dimensions + 2 else given[None]
-        return batched.reshape(*batched.shape[:2], *(1,) * (3 - dimensions), *batched.shape[2:])
+        frames, channels, *space = (1,) * (dimensions + 2 - len(self.activations_shape)) + self.activations_shape
+        return frames, channels, *(1,) * (3 - dimensions), *space
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,6 +233,16 @@ class WeightGradientLayout(_FeatureMaps):
         spread = self._spread(given)
         grouped = spread.reshape(self.groups, spread.shape[1] // self.groups, *spread.shape[2:])
         return np.ascontiguousarray(np.moveaxis(grouped, 0, -1))
+
+    @property
+    def laid_activations_shape(self) -> tuple[int, int, int, int, int]:
+        """Give (channels of a group, depth, height, width, groups)."""
+        _, channels, *space = self._spread_shape
+        return channels // self.groups, *space, self.groups  # type: ignore[return-value]  # three of space
+
+    def lay_planes(self, given: Array) -> Array:
+        """Put each group by itself, channel after channel, as they lie already."""
+        return np.ascontiguousarray(given).reshape(self.groups, given.size // max(1, self.groups))
 
     def give_activations(self, laid_out: Array) -> Array:
         """Put all channels side by side again."""

@@ -1,5 +1,6 @@
 """The two operands of a task: where they are nonzero, and their values when they have any."""
 
+import math
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +14,7 @@ from hwmodel.kernels import Tiles
 
 if TYPE_CHECKING:
     from hwmodel.compressed import Compressed
+    from hwmodel.layout import Layout
 
 Array = NDArray[Any]
 
@@ -43,19 +45,46 @@ def as_values(array: Array) -> Array | None:
 
 @dataclass(frozen=True, eq=False)
 class Activations:
-    """The streamed operand, channels innermost.
+    """The streamed operand: where it is nonzero, and its values if it has any. A NaN is an event, a negative zero is not.
 
-    ``nonzero`` is uint8 and ``values`` (or None) a number array, both of shape (frames, depth, height, width, channels);
-    a dimension that the operator lacks has size one. A NaN is an event, a negative zero is not.
+    Attributes
+    ----------
+    layout
+        How the caller's arrays lie in the two forms that are read here.
+    mask
+        uint8, in the shape that the caller gave: 1 for each event.
+    values
+        A number array of `shape`, or None.
     """
 
-    nonzero: NDArray[np.uint8]
-    values: Array | None
+    layout: "Layout"
+    mask: NDArray[np.uint8]
+    values: Array | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int, int, int]:
+        """Give frames, depth, height, width and channels; a dimension that the operator lacks has size one."""
+        return self.layout.laid_activations_shape
+
+    @cached_property
+    def nonzero(self) -> NDArray[np.uint8]:
+        """Return the events channels innermost, as `shape` says."""
+        if self.values is not None:
+            events: NDArray[np.uint8] = (self.values != 0).view(np.uint8)
+            return events
+        laid_out: NDArray[np.uint8] = self.layout.lay_activations(self.mask)
+        return laid_out
+
+    @cached_property
+    def planes(self) -> NDArray[np.uint8]:
+        """Return the events channel by channel: (channels, positions)."""
+        laid_out: NDArray[np.uint8] = self.layout.lay_planes(self.mask)
+        return laid_out
 
     @cached_property
     def events(self) -> int:
         """Count the nonzero elements, each once."""
-        return int(np.count_nonzero(self.nonzero.view(np.bool_)))
+        return int(np.count_nonzero(self.mask.view(np.bool_)))
 
     @cached_property
     def integers(self) -> NDArray[np.int8]:
@@ -78,6 +107,11 @@ class Weights:
     given_shape: tuple[int, ...]
     compressed: "Compressed | None" = None
     kept: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
+
+    @cached_property
+    def dense(self) -> bool:
+        """Tell whether every weight is nonzero."""
+        return int(self.nonzeros_per_operand.sum()) == math.prod(self.shape)
 
     @cached_property
     def nonzeros_per_operand(self) -> NDArray[np.int64]:

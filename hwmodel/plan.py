@@ -20,15 +20,31 @@ EARLIEST = -1  # a job that takes the copy free first, the lowest index on a tie
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """How often something happens in each job, or in each round: int64, of which several actions may be a multiple."""
+    """How often something happens in each job, or in each round: int64, of which several actions may be a multiple.
 
-    counts: NDArray[np.int64]
+    ``made`` is the array, or makes it for those who need to know of each job; ``known`` is the total where it is known without.
+    """
+
+    made: NDArray[np.int64] | Callable[[], NDArray[np.int64]]
+    known: int | None = None
+
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """Return the array, made when first asked for."""
+        return self.made if isinstance(self.made, np.ndarray) else self.made()
 
     @cached_property
     def total(self) -> int:
-        """Add all up, exactly. Cost: one pass, at the first call."""
+        """Add all up, exactly. Cost: one pass at the first call, unless it is known."""
+        if self.known is not None:
+            return self.known
         low, high = _add_halves(np.ascontiguousarray(self.counts, dtype=np.int64))
         return int(low) + (int(high) << 32)
+
+    @staticmethod
+    def ones(size: int) -> "Counts":
+        """Count so many once each."""
+        return Counts(lambda: np.ones(size, dtype=np.int64), size)
 
     def times(self, factor: int) -> "Times":
         """Return the counts of what happens so many times as often."""
@@ -41,6 +57,11 @@ class Times:
 
     base: Counts
     factor: int
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Return the multiples themselves."""
+        return self.base.counts * self.factor
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -110,8 +131,36 @@ class Events:
     share: NDArray[np.int64] | None = None
 
 
+class _Jobs:
+    """What a `Block` and a `Lockstep` tell of their jobs in the same way."""
+
+    round_actions: Mapping[str, NDArray[np.int64] | Times]
+    events: Callable[[], Events] | None
+    shares: Callable[[], Shares] | None
+
+    @cached_property
+    def carried(self) -> Events | None:
+        """Return the events that the jobs carry, made when first asked for."""
+        return self.events() if self.events is not None else None
+
+    @cached_property
+    def shared(self) -> Shares | None:
+        """Return how many events each job carries, and to where; None if the jobs carry none."""
+        if self.shares is not None:
+            return self.shares()
+        carried = self.carried
+        if carried is None:
+            return None
+        return Shares(np.diff(carried.pointers), carried.output_block, carried.filters, carried.share)
+
+    def _book(self, job_actions: Mapping[str, NDArray[np.int64] | Times], ledger: Ledger) -> None:
+        for actions in (job_actions, self.round_actions):
+            for action, counts in actions.items():
+                ledger.book(action, total(counts))
+
+
 @dataclass(frozen=True, eq=False)
-class Block:
+class Block(_Jobs):
     """Consecutive rounds of one stage, and their jobs.
 
     Attributes
@@ -159,26 +208,19 @@ class Block:
         """Count the jobs of all rounds."""
         return self.ticks.size
 
-    @cached_property
-    def carried(self) -> Events | None:
-        """Return the events that the jobs carry, made when first asked for."""
-        return self.events() if self.events is not None else None
+    @property
+    def block(self) -> "Block":
+        """Return itself."""
+        return self
 
-    @cached_property
-    def shared(self) -> Shares | None:
-        """Return how many events each job carries, and to where; None if the jobs carry none."""
-        if self.shares is not None:
-            return self.shares()
-        carried = self.carried
-        if carried is None:
-            return None
-        return Shares(np.diff(carried.pointers), carried.output_block, carried.filters, carried.share)
+    @property
+    def useful_total(self) -> int:
+        """Add the useful ticks of all jobs up."""
+        return total(self.useful_ticks)
 
     def book(self, ledger: Ledger) -> None:
         """Book the actions of all rounds, and of all jobs once each."""
-        for actions in (self.actions, self.round_actions):
-            for action, counts in actions.items():
-                ledger.book(action, total(counts))
+        self._book(self.actions, ledger)
 
     def check(self, copies: int) -> None:
         """Raise ParameterError unless the arrays fit each other, times are not negative and copies exist."""
@@ -202,6 +244,83 @@ class Block:
             raise ParameterError(f"{where}: a gap is negative, expected ticks to pass forwards.")
 
 
+@dataclass(frozen=True, eq=False)
+class Lockstep(_Jobs):
+    """Rounds in each of which the same copies have one job each, lane by lane.
+
+    Attributes
+    ----------
+    copies
+        int64 (lanes,): the unit copies, in rising order; round k has the jobs from ``k * lanes`` on, one for each.
+    rounds
+        How many rounds there are.
+    lane_ticks
+        int64 (lanes, rounds): service ticks; or (lanes, 1) if they are the same in every round.
+    useful_ticks, actions
+        As in `Block`, of the jobs in that order; counts that are known in total need not be made for each job.
+    round_actions, gaps, events, shares
+        As in `Block`.
+    """
+
+    copies: NDArray[np.int64]
+    rounds: int
+    lane_ticks: NDArray[np.int64]
+    useful_ticks: Times
+    actions: Mapping[str, Times] = field(default_factory=dict)
+    round_actions: Mapping[str, NDArray[np.int64] | Times] = field(default_factory=dict)
+    gaps: NDArray[np.int64] | None = None
+    events: Callable[[], Events] | None = None
+    shares: Callable[[], Shares] | None = None
+
+    @property
+    def jobs(self) -> int:
+        """Count the jobs of all rounds."""
+        return self.rounds * self.copies.size
+
+    @property
+    def useful_total(self) -> int:
+        """Add the useful ticks of all jobs up."""
+        return self.useful_ticks.total
+
+    @cached_property
+    def block(self) -> Block:
+        """Tell it job by job."""
+        every = np.broadcast_to(self.lane_ticks, (self.copies.size, self.rounds))
+        return Block(
+            round_pointers=np.arange(self.rounds + 1) * self.copies.size,
+            copy=np.tile(self.copies, self.rounds),
+            ticks=every.T.reshape(-1),
+            useful_ticks=self.useful_ticks.counts,
+            actions=self.actions,
+            round_actions=self.round_actions,
+            gaps=self.gaps,
+            events=self.events,
+            shares=self.shares,
+        )
+
+    def book(self, ledger: Ledger) -> None:
+        """Book the actions of all rounds, and of all jobs once each."""
+        self._book(self.actions, ledger)
+
+    def check(self, copies: int) -> None:
+        """Raise ParameterError unless ticks fit, none is negative and copies exist; what is made by job is not looked at."""
+        where = "hwmodel.Lockstep"
+        if self.lane_ticks.shape not in ((self.copies.size, self.rounds), (self.copies.size, 1)):
+            raise ParameterError(
+                f"{where}: lane_ticks has shape {self.lane_ticks.shape}, expected ({self.copies.size}, {self.rounds}) or one "
+                "column for all rounds."
+            )
+        if self.copies.size and not (self.copies[0] >= 0 and self.copies[-1] < copies and (np.diff(self.copies) > 0).all()):
+            raise ParameterError(f"{where}: copies is {self.copies.tolist()}, expected some of 0 to {copies - 1}, rising.")
+        if self.gaps is not None and (self.gaps.shape != (self.rounds,) or (self.gaps < 0).any()):
+            raise ParameterError(f"{where}: gaps has shape {self.gaps.shape} or a negative number, expected ({self.rounds},).")
+        if self.lane_ticks.min(initial=0) < 0:
+            raise ParameterError(f"{where}: a job has negative ticks, expected time to pass forwards.")
+
+
+Rounds = Block | Lockstep
+
+
 @dataclass(frozen=True)
 class Unit:
     """A part of a machine that can be busy, with its number of copies."""
@@ -222,8 +341,8 @@ class Stage:
     ----------
     unit
         The unit whose copies do the jobs.
-    blocks
-        Makes the rounds from the first on; called once for each run.
+    rounds
+        Makes the rounds from the first on, some at a time; called once for each run.
     depth
         How many rounds may be in flight: 1 is a barrier, more is a broadcast into queues of that depth.
     first_issue
@@ -241,7 +360,7 @@ class Stage:
     """
 
     unit: Unit
-    blocks: Callable[[], Iterable[Block]]
+    rounds: Callable[[], Iterable[Rounds]]
     depth: int = 1
     first_issue: int = 0
     latency: int = 0
@@ -256,6 +375,11 @@ class Stage:
                 raise ParameterError(f"hwmodel.Stage: {name} is {getattr(self, name)}, expected at least {least}.")
         if self.slots is not None and self.slots < 1:
             raise ParameterError(f"hwmodel.Stage: slots is {self.slots}, expected at least 1 or None for no limit.")
+
+    def blocks(self) -> Iterator[Block]:
+        """Make the rounds job by job, for those who play them."""
+        for rounds in self.rounds():
+            yield rounds.block
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hwmodel.compiled import compiled
 from hwmodel.operands import Array
-from hwmodel.plan import Block, Events
+from hwmodel.plan import Block, Events, Rounds
 from hwmodel.task import Task
 
 _Sums = tuple[Array, Array, Array]  # flat activations, weights, and where their products are added
@@ -101,7 +101,7 @@ class Products:
         """Expect a plan whose jobs carry the products that somebody else has added."""
         self.carried = np.zeros_like(self.added)
 
-    def count(self, block: Block) -> None:
+    def count(self, block: Rounds) -> None:
         """Count the products that the jobs of a block carry, for `carried`. Cost: a look at each job."""
         shares = block.shared
         if shares is None:

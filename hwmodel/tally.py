@@ -1,8 +1,8 @@
 """The nonzeros of each lane's share at each position, counted once, then added up window by window.
 
 A window reads each position of the feature map that it covers, and neighbouring windows read most of them again. So what a lane
-finds at a position is counted once, and a window's counts are sums over its kernel positions. Bricks may cross positions: the
-nth bricks of all lanes are added up side by side, one kernel position after the other, and looked at when they are complete.
+finds at a position is counted once, and a window's counts are sums over its kernel positions. Lane after lane, so that windows
+side by side read numbers side by side. Bricks may cross positions; each is looked at when it is complete.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,8 @@ from hwmodel.kernels.reach import OUTSIDE, Reach
 Indices = NDArray[np.int64]
 
 FIRST, COUNT, STEP = range(3)  # of a share: its first channel, how many there are, how far apart
-WHOLE_ROW = 16  # lanes that are added up as fast as one is
+BEGIN, END, POSITION, STRIDE = range(4)  # of a span: the first window, one past the last, what the first reads, how far apart
+WHOLE_VECTOR = 16  # windows that are added up as fast as one is
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,9 +87,14 @@ class Steps:
         return int(rows * lanes)
 
     @property
+    def looks(self) -> int:
+        """Count the looks at activations of a position, one for each share that has it."""
+        return int(self.shares[:, :, COUNT].sum())
+
+    @property
     def additions(self) -> int:
-        """Count the additions of a window, as many as a vector holds at once."""
-        return self.tap.size * -(-self.lanes.size // WHOLE_ROW)
+        """Count the additions of a window, one for each step and working lane."""
+        return self.tap.size * self.lanes.size
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,140 +104,103 @@ class Tally:
     Attributes
     ----------
     found
-        uint8, uint16 or int32 (groups, rows of shares, positions * working lanes): lane after lane at each position, so that
-        windows side by side read numbers side by side.
+        uint8, uint16 or int32 (groups, rows of shares, working lanes, positions).
     columns
         How many positions a row of the feature map has.
-    padded_rows, padded_columns
-        int64 (rows, or columns, of windows,): which kernel rows, or columns, are padding there, as a number for each such set.
-    operands_read
-        int64 (sets of rows, sets of columns, working lanes): what lanes read of a window with these kernel positions outside.
+    spans
+        int64 (columns of the kernel, 4): which windows of a row read a position there, and which position: see `spans_of`.
+    reads
+        int64 (groups * windows + 1,): how many operands that are not padding all windows before one read together.
     """
 
     steps: Steps
     reach: Reach
     found: NDArray[np.generic]
     columns: int
-    padded_rows: Indices
-    padded_columns: Indices
-    operands_read: Indices
+    spans: Indices
+    reads: Indices
 
     @staticmethod
-    def of(nonzero: NDArray[np.uint8], groups: int, steps: Steps, reach: Reach) -> "Tally":
-        """Count the nonzeros of every share at every position. Cost: a look at each activation for each share that has it."""
+    def of(planes: NDArray[np.uint8], groups: int, columns: int, steps: Steps, reach: Reach) -> "Tally | None":
+        """Count the nonzeros of every share at every position; None if the columns that windows read are irregular.
+
+        Cost: a look at each activation for each share that has it, many at once.
+        """
+        spans = spans_of(reach.columns)
+        if spans is None:
+            return None
         largest = int(steps.shares[:, :, COUNT].max(initial=0))
         kind = np.uint8 if largest < 1 << 8 else np.uint16 if largest < 1 << 16 else np.int32
-        positions = nonzero.size // max(1, nonzero.shape[-1])
-        found = np.empty((groups, len(steps.shares), positions * steps.lanes.size), dtype=kind)
-        _look(nonzero.reshape(positions, groups, -1), steps.shares, found)
-        tap_rows, tap_columns = np.divmod(steps.tap, reach.kernel_columns)
-        row_sets, padded_rows = np.unique(reach.rows == OUTSIDE, axis=0, return_inverse=True)
-        column_sets, padded_columns = np.unique(reach.columns == OUTSIDE, axis=0, return_inverse=True)
-        inside = ~(row_sets[:, None, tap_rows] | column_sets[None, :, tap_columns])
-        operands_read = inside.astype(np.int64) @ steps.shares[steps.row, :, COUNT]
-        columns = nonzero.shape[-2]
-        return Tally(steps, reach, found, columns, padded_rows.reshape(-1), padded_columns.reshape(-1), operands_read)
+        channels, positions = planes.shape
+        found = np.zeros((groups, len(steps.shares), steps.lanes.size, positions), dtype=kind)
+        _look(planes.reshape(groups, channels // max(1, groups), positions), steps.shares, found)
+        inside = np.multiply.outer((reach.rows >= 0).sum(axis=1), (reach.columns >= 0).sum(axis=1))
+        reads = np.cumsum(np.tile(inside.reshape(-1), groups)) * (channels // max(1, groups))
+        return Tally(steps, reach, found, columns, spans, np.concatenate([[0], reads]))
 
-    def add_up(self, first: int, stop: int, events: Indices, operands_read: Indices, empty_bricks: Indices) -> None:
+    def add_up(self, first: int, stop: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Count the windows from ``first`` up to ``stop`` of all groups, which follow each other, for the working lanes.
 
-        Cost: an addition for each window, step and working lane, many at once where windows side by side read positions
-        side by side.
+        Returns int32 (working lanes, windows): events, and bricks without one.
+
+        Cost: an addition for each window, step and working lane, many at once.
         """
         steps = self.steps
         tap_rows, tap_columns = np.divmod(steps.tap, self.reach.kernel_columns)
+        events = np.zeros((steps.lanes.size, stop - first), dtype=np.int32)
+        empty_bricks = np.zeros((steps.lanes.size, stop - first), dtype=np.int32)
         _add_up(
             self.found,
             self.columns,
             self.reach.rows,
-            self.reach.columns,
+            self.reach.window_columns,
+            self.spans,
             tap_rows,
             tap_columns,
             steps.row,
             steps.brick_pointers,
             steps.bricks,
-            self.padded_rows,
-            self.padded_columns,
-            self.operands_read,
             first,
-            stop,
             events,
-            operands_read,
             empty_bricks,
         )
+        return events, empty_bricks
+
+    def operands_read(self, first: int, stop: int) -> int:
+        """Count the operands that are not padding in the windows from ``first`` up to ``stop``."""
+        return int(self.reads[stop] - self.reads[first])
+
+
+def spans_of(columns: Indices) -> Indices | None:
+    """Say which windows of a row read a position at each column of the kernel, and which.
+
+    ``columns`` is (windows of a row, columns of the kernel), a position or `OUTSIDE`. Returns int64 (columns of the kernel, 4):
+    the first such window, one past the last, what the first one reads, and how far apart these positions are; None if these
+    windows do not lie side by side, or what they read is not equally far apart.
+    """
+    spans = np.zeros((columns.shape[1], 4), dtype=np.int64)
+    for tap, read in enumerate(columns.T):
+        inside = np.flatnonzero(read != OUTSIDE)
+        if not inside.size:
+            continue
+        begin, end = int(inside[0]), int(inside[-1]) + 1
+        stride = int(read[begin + 1] - read[begin]) if inside.size > 1 else 1
+        if end - begin != inside.size or (np.diff(read[begin:end]) != stride).any():
+            return None
+        spans[tap] = begin, end, read[begin], stride
+    return spans
 
 
 @compiled
-def _look(nonzero: NDArray[np.uint8], shares: Indices, found: NDArray[np.generic]) -> None:
-    for row in range(shares.shape[0]):
-        for group in range(nonzero.shape[1]):
-            share = shares[row]
-            if _side_by_side(share):
-                _look_between(nonzero[:, group], share, found[group, row])
-            elif _dealt(share):
-                _look_across(nonzero[:, group], share, found[group, row])
-            else:
-                _look_at_each(nonzero[:, group], share, found[group, row])
-
-
-@compiled
-def _side_by_side(share: Indices) -> bool:
-    """Tell whether the channels of each lane lie side by side."""
-    together = True
-    for lane in range(share.shape[0]):
-        together &= share[lane, STEP] == 1
-    return together
-
-
-@compiled
-def _dealt(share: Indices) -> bool:
-    """Tell whether neighbouring channels are dealt to neighbouring lanes, so that one of each lane lies side by side."""
-    dealt = True
-    for lane in range(1, share.shape[0]):
-        dealt &= share[lane, FIRST] == share[0, FIRST] + lane and share[lane, COUNT] <= share[lane - 1, COUNT]
-        dealt &= share[lane, STEP] == share[0, STEP] or share[lane, COUNT] == 1
-    return dealt
-
-
-@compiled
-def _look_between(nonzero: NDArray[np.uint8], share: Indices, found: NDArray[np.generic]) -> None:
-    """Count up to each channel once, so that a share is a difference, however short."""
-    positions, channels = nonzero.shape
-    lanes = share.shape[0]
-    begins, ends = share[:, FIRST].copy(), share[:, FIRST] + share[:, COUNT]
-    up_to = np.zeros(channels + 1, dtype=np.int32)
-    for position in range(positions):
-        before = np.int32(0)
-        for channel in range(channels):
-            before += nonzero[position, channel]
-            up_to[channel + 1] = before
-        for lane in range(lanes):
-            found[position * lanes + lane] = up_to[ends[lane]] - up_to[begins[lane]]
-
-
-@compiled
-def _look_across(nonzero: NDArray[np.uint8], share: Indices, found: NDArray[np.generic]) -> None:
-    """Read a channel of each lane at once."""
-    lanes, width = share.shape[0], share.shape[0]
-    found[:] = 0
-    for nth in range(share[0, COUNT]):
-        while share[width - 1, COUNT] <= nth:
-            width -= 1
-        begin = share[0, FIRST] + nth * share[0, STEP]
-        for position in range(nonzero.shape[0]):
-            for lane in range(width):
-                found[position * lanes + lane] += nonzero[position, begin + lane]
-
-
-@compiled
-def _look_at_each(nonzero: NDArray[np.uint8], share: Indices, found: NDArray[np.generic]) -> None:
-    lanes = share.shape[0]
-    for position in range(nonzero.shape[0]):
-        for lane in range(lanes):
-            number = 0
-            for nth in range(share[lane, COUNT]):
-                number += nonzero[position, share[lane, FIRST] + nth * share[lane, STEP]]
-            found[position * lanes + lane] = number
+def _look(planes: NDArray[np.uint8], shares: Indices, found: NDArray[np.generic]) -> None:
+    for group in range(planes.shape[0]):
+        for row in range(shares.shape[0]):
+            for lane in range(shares.shape[1]):
+                into = found[group, row, lane]
+                for nth in range(shares[row, lane, COUNT]):
+                    plane = planes[group, shares[row, lane, FIRST] + nth * shares[row, lane, STEP]]
+                    for position in range(into.size):
+                        into[position] += plane[position]
 
 
 @compiled
@@ -239,56 +208,45 @@ def _add_up(
     found: NDArray[np.generic],
     columns: int,
     rows: Indices,
-    window_columns: Indices,
+    width: int,
+    spans: Indices,
     tap_rows: Indices,
     tap_columns: Indices,
     share_rows: Indices,
     brick_pointers: Indices,
     bricks: Indices,
-    padded_rows: Indices,
-    padded_columns: Indices,
-    reads: Indices,
     first: int,
-    stop: int,
-    events: Indices,
-    operands_read: Indices,
-    empty_bricks: Indices,
+    events: NDArray[np.int32],
+    empty_bricks: NDArray[np.int32],
 ) -> None:
-    width, lanes = window_columns.shape[0], bricks.size
-    windows = rows.shape[0] * width
-    sums = np.zeros(min(width, stop - first) * lanes, dtype=np.int32)
+    windows, stop = rows.shape[0] * width, first + events.shape[1]
+    sums = np.zeros(width, dtype=np.int32)
     window = first
     while window < stop:  # row by row of the windows, which may begin and end within a row
         group, here = window // windows, window % windows
         row, begin = here // width, here % width
         end = min(width, begin + stop - window)
         out = window - first
-        for brick in range(brick_pointers.size - 1):
-            sums[: (end - begin) * lanes] = 0
-            for step in range(brick_pointers[brick], brick_pointers[brick + 1]):
-                line = rows[row, tap_rows[step]]
-                if line < 0:
-                    continue
-                shares = found[group, share_rows[step]]
-                column = begin
-                while column < end:
-                    at = window_columns[column, tap_columns[step]]
-                    if at < 0:
-                        column += 1
+        for lane in range(bricks.size):
+            lane_events, lane_empty = events[lane, out : out + end - begin], empty_bricks[lane, out : out + end - begin]
+            for brick in range(bricks[lane]):
+                number = sums[: end - begin]
+                number[:] = 0
+                for step in range(brick_pointers[brick], brick_pointers[brick + 1]):
+                    line, span = rows[row, tap_rows[step]], spans[tap_columns[step]]
+                    left, right = max(begin, span[BEGIN]), min(end, span[END])
+                    if line < 0 or left >= right:
                         continue
-                    after = column + 1  # windows side by side that read positions side by side are one run
-                    while after < end and window_columns[after, tap_columns[step]] == at + after - column:
-                        after += 1
-                    target = sums[(column - begin) * lanes : (after - begin) * lanes]
-                    source = shares[(line * columns + at) * lanes :][: target.size]
-                    for place in range(target.size):
-                        target[place] += np.int32(source[place])
-                    column = after
-            for column in range(end - begin):
-                for lane in range(lanes):
-                    number = sums[column * lanes + lane]
-                    events[out + column, lane] += number
-                    empty_bricks[out + column, lane] += number == 0 and brick < bricks[lane]
-        for column in range(begin, end):
-            operands_read[out + column - begin] = reads[padded_rows[row], padded_columns[column]]
+                    stride = span[STRIDE]
+                    at = line * columns + span[POSITION] + (left - span[BEGIN]) * stride
+                    target, source = number[left - begin : right - begin], found[group, share_rows[step], lane][at:]
+                    if stride == 1:  # read side by side: the compiler uses vector instructions
+                        for one in range(target.size):
+                            target[one] += np.int32(source[one])
+                    else:
+                        for one in range(target.size):
+                            target[one] += np.int32(source[one * stride])
+                for one in range(number.size):
+                    lane_events[one] += number[one]
+                    lane_empty[one] += number[one] == 0
         window += end - begin

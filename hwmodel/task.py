@@ -22,7 +22,7 @@ from hwmodel.kernels import Reach, Tiles, multiply, worth_cutting
 from hwmodel.layout import ConvolutionLayout, Layout, MatmulLayout, Taps, TransposedLayout, WeightGradientLayout
 from hwmodel.operands import Activations, Array, Weights
 from hwmodel.tally import Steps, Tally
-from hwmodel.uses import count_uses
+from hwmodel.uses import count_uses, count_window_events
 
 Kind = Literal["convolution", "matmul"]
 
@@ -335,7 +335,7 @@ class Task:
     @property
     def group_channels(self) -> int:
         """Count the channels that one group's filters see."""
-        return int(self.activations.nonzero.shape[-1]) // max(1, self.groups)
+        return self.activations.shape[-1] // max(1, self.groups)
 
     @cached_property
     def window_shape(self) -> tuple[int, int, int, int]:
@@ -352,10 +352,10 @@ class Task:
     @cached_property
     def reach(self) -> Reach:
         """Say which events each window reads."""
-        return Reach.of(self.taps, self.activations.nonzero.shape)
+        return Reach.of(self.taps, self.activations.shape)
 
     @cached_property
-    def tallies(self) -> dict[Steps, Tally]:
+    def tallies(self) -> dict[Steps, Tally | None]:
         """Keep what the lanes of a walk find at each position, for other machines that walk in the same steps."""
         return {}
 
@@ -377,7 +377,7 @@ class Task:
     @property
     def activation_count(self) -> int:
         """Count the elements of the streamed operand, each once; of both operands if both are activations."""
-        count = int(self.activations.nonzero.size)
+        count = math.prod(self.activations.shape)
         return count + math.prod(self.weights.shape) if self.two_activations else count
 
     @property
@@ -425,8 +425,19 @@ class Task:
         return np.ascontiguousarray(per_group).reshape(self.groups, self.operands)
 
     @cached_property
+    def events_of_windows(self) -> NDArray[np.int64]:
+        """Count the events that each window covers: (groups * windows,).
+
+        Counted from the tensors, position by position and then dimension by dimension, not by any machine's walk, so that it
+        can judge them.
+        """
+        return count_window_events(self.activations.planes, self.groups, self.activations.shape[3], self.reach)
+
+    @cached_property
     def effectual_macs(self) -> int:
         """Count the products with both operands nonzero: a property of the tensors, the same on every machine."""
+        if self.weights.dense:
+            return int(self.events_of_windows.sum()) * self.filters
         return int((self.uses_per_operand * self.weights.nonzeros_per_operand).sum())
 
     @cached_property
@@ -434,19 +445,9 @@ class Task:
         """Count the products whose activation operand is zero, padding included; either one if both are activations."""
         if self.two_activations:
             return self.macs - self.effectual_macs
-        return self.macs - int(self.uses_per_operand.sum()) * self.filters
+        return self.macs - int(self.events_of_windows.sum()) * self.filters
 
     @cached_property
     def products_planned(self) -> NDArray[np.int64]:
-        """Count the products each output block must receive: (groups * windows,), one per event and filter.
-
-        Counted from the tensors by sums along each dimension, not by any machine's walk, so that it can judge them.
-        """
-        nonzero = self.activations.nonzero
-        counts = nonzero.reshape(*nonzero.shape[:4], self.groups, self.group_channels).sum(axis=-1, dtype=np.int64)
-        if not counts.size:
-            return np.zeros(self.groups * self.windows, dtype=np.int64)
-        for axis, table in enumerate(self.taps):
-            padded = np.concatenate([counts, np.zeros_like(counts.take([0], axis=axis))], axis=axis)
-            counts = sum(padded.take(table[:, tap], axis=axis) for tap in range(table.shape[1]))  # PADDING is the last
-        return np.asarray(np.moveaxis(counts, -1, 0).reshape(-1) * self.filters, dtype=np.int64)
+        """Count the products each output block must receive: (groups * windows,), one per event and filter."""
+        return self.events_of_windows * self.filters

@@ -1,4 +1,4 @@
-"""In how many windows each operand is nonzero: rows of the feature map added up first, then columns."""
+"""In how many windows each operand is nonzero, and how many events each window covers: rows added up first, then columns."""
 
 import math
 
@@ -41,6 +41,66 @@ def _reads(table: Indices, size: int) -> Indices:
     windows, taps = np.nonzero(table != OUTSIDE)
     np.add.at(reads, (taps, table[windows, taps]), 1)
     return reads
+
+
+def count_window_events(planes: NDArray[np.uint8], groups: int, columns: int, reach: Reach) -> Indices:
+    """Count the events that each window covers.
+
+    Parameters
+    ----------
+    planes
+        uint8 (channels, positions).
+    groups
+        Into how many groups the channels are divided.
+    columns
+        How many positions a row of the feature map has.
+    reach
+        What the windows read.
+
+    Returns
+    -------
+    int64 (groups * windows,).
+
+    Cost: a look at each activation, many at once, and at each row and column of the kernel in each window.
+    """
+    channels, positions = planes.shape
+    events = np.zeros((groups, positions), dtype=np.int64)
+    _add_channels(planes.reshape(groups, channels // max(1, groups), positions), events)
+    found = np.zeros((groups, reach.rows.shape[0], reach.columns.shape[0]), dtype=np.int64)
+    _add_windows(events, columns, reach.rows, reach.columns, found)
+    return found.reshape(-1)
+
+
+@compiled
+def _add_channels(planes: NDArray[np.uint8], events: Indices) -> None:
+    groups, channels, positions = planes.shape
+    short = np.zeros(positions, dtype=np.uint8)
+    for group in range(groups):
+        for first in range(0, channels, 255):  # a short sum holds up to 255
+            for channel in range(first, min(channels, first + 255)):
+                plane = planes[group, channel]
+                for position in range(positions):
+                    short[position] += plane[position]
+            _empty(short, events[group])
+
+
+@compiled
+def _add_windows(events: Indices, width: int, rows: Indices, columns: Indices, found: Indices) -> None:
+    line = np.zeros(width, dtype=np.int64)
+    for group in range(found.shape[0]):
+        for row in range(rows.shape[0]):
+            line[:] = 0
+            for tap in range(rows.shape[1]):
+                if rows[row, tap] >= 0:
+                    read = events[group, rows[row, tap] * width : (rows[row, tap] + 1) * width]
+                    for column in range(width):
+                        line[column] += read[column]
+            for column in range(columns.shape[0]):
+                total = 0
+                for tap in range(columns.shape[1]):
+                    if columns[column, tap] >= 0:
+                        total += line[columns[column, tap]]
+                found[group, row, column] = total
 
 
 @compiled

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwmodel.errors import ParameterError
-from hwmodel.plan import Block, Plan, Stage, Unit
+from hwmodel.plan import Counts, Lockstep, Plan, Stage, Unit
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,14 @@ def vector_plan(
     widths, in_rest = np.diff(columns), np.diff(np.minimum(columns, rest))
     ticks = full_rows * (widths > 0) + (in_rest > 0)
     working = np.flatnonzero(ticks)
-    ticks = ticks[working]
-    elements = (full_rows * widths + in_rest)[working]
-    block = Block(
-        round_pointers=np.array([0, working.size]),
-        copy=working,
-        ticks=ticks,
-        useful_ticks=ticks,
-        actions={action: elements * times for action, times in element_actions.items()},
-        round_actions={action: np.array([task.results * times]) for action, times in result_actions.items()},
+    busy, elements = Counts(ticks[working]), Counts((full_rows * widths + in_rest)[working])
+    results = Counts(np.array([task.results]))
+    rounds = Lockstep(
+        copies=working,
+        rounds=1,
+        lane_ticks=busy.counts[:, None],
+        useful_ticks=busy.times(1),
+        actions={action: elements.times(times) for action, times in element_actions.items()},
+        round_actions={action: results.times(times) for action, times in result_actions.items()},
     )
-    return Plan((Stage(unit, lambda: [block]),))
+    return Plan((Stage(unit, lambda: [rounds]),))

@@ -6,41 +6,45 @@ A range of windows is taken at a time, so that memory does not grow with the fea
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwmodel.compiled import compiled
 from hwmodel.layout import PADDING
-from hwmodel.plan import Events
-from hwmodel.tally import Steps, Tally
+from hwmodel.plan import Counts, Events
+from hwmodel.tally import WHOLE_VECTOR, Steps, Tally
 from hwmodel.task import Task
 from hwmodel.walk import Walk
+
+Number = TypeVar("Number", bound=np.integer[Any])
 
 # Operands and windows of one range: enough to make the cost per range small, little enough to stay in cache.
 OPERANDS_PER_RANGE = 1 << 21
 WINDOWS_PER_RANGE = 1 << 12
 
 LARGEST_SUM = np.iinfo(np.int32).max  # of the events of a lane in a window
-NUMBERS_AT_ONCE = 4  # numbers of a tally that are written as fast as one operand is looked at
 
 
 @dataclass(frozen=True, eq=False)
 class LaneCounts:
-    """What each lane finds in each window of a range; every array int64 (windows of the range, lanes).
+    """What each working lane finds in each window of a range.
 
-    ``events`` counts nonzero operands, ``operands_read`` those that are not padding, ``empty_bricks`` bricks without an
-    event, padding included.
+    Arrays are int32 (working lanes, windows of the range), int64 where numbers could be too large.
+
+    ``events`` counts nonzero operands, ``empty_bricks`` bricks without an event, padding included. ``operands_read`` counts
+    operands that are not padding; its array, int64 job by job, is made when asked for.
     """
 
-    events: NDArray[np.int64]
-    operands_read: NDArray[np.int64]
-    empty_bricks: NDArray[np.int64]
+    events: NDArray[np.int32]
+    empty_bricks: NDArray[np.int32]
+    operands_read: Counts
 
 
-def busiest(of_lanes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the largest number of each window's lanes, at least 0: (windows,)."""
-    largest = np.zeros(len(of_lanes), dtype=np.int64)
+def busiest(of_lanes: NDArray[Number]) -> NDArray[Number]:
+    """Return the largest number of each window's lanes, at least 0, of (lanes, windows): (windows,)."""
+    largest = np.zeros(of_lanes.shape[1], dtype=of_lanes.dtype)
     _find_largest(of_lanes, largest)
     return largest
 
@@ -69,41 +73,36 @@ class LaneCounter:
         self._tally: Tally | None = None
         if walk.steps is not None and worth_tallying(task, walk.steps):
             if walk.steps not in task.tallies:
-                task.tallies[walk.steps] = Tally.of(task.activations.nonzero, task.groups, walk.steps, task.reach)
+                columns = task.activations.shape[3]
+                task.tallies[walk.steps] = Tally.of(task.activations.planes, task.groups, columns, walk.steps, task.reach)
             self._tally = task.tallies[walk.steps]
 
     def count(self, first: int, stop: int) -> LaneCounts:
         """Count in the windows from ``first`` up to ``stop``. Cost: see `Tally.add_up`, or `count_lanes`."""
         if self._tally is None:
             return count_lanes(self.task, self.walk, first, stop)
-        lanes, working = self.walk.lane_pointers.size - 1, self.walk.working_lanes
-        found = LaneCounts(*(np.zeros((stop - first, working.size), dtype=np.int64) for _ in range(3)))
-        self._tally.add_up(first, stop, found.events, found.operands_read, found.empty_bricks)
-        if working.size == lanes:
-            return found
-        counts = LaneCounts(*(np.zeros((stop - first, lanes), dtype=np.int64) for _ in range(3)))
-        counts.events[:, working] = found.events
-        counts.operands_read[:, working] = found.operands_read
-        counts.empty_bricks[:, working] = found.empty_bricks
-        return counts
+        events, empty_bricks = self._tally.add_up(first, stop)
+        read = Counts(lambda: read_by_lanes(self.task, self.walk, first, stop), self._tally.operands_read(first, stop))
+        return LaneCounts(events, empty_bricks, read)
 
 
 def worth_tallying(task: Task, steps: Steps) -> bool:
     """Tell whether counting at each position first costs less than looking at each operand of each window."""
-    nonzero, windows = task.activations.nonzero, task.groups * task.windows
-    positions = nonzero.size // max(1, nonzero.shape[-1])
-    written = positions * task.groups * steps.size // NUMBERS_AT_ONCE
-    cost = nonzero.size + written + windows * steps.additions
+    windows = task.groups * task.windows
+    positions = math.prod(task.activations.shape[:4])
+    at_once = min(WHOLE_VECTOR, max(1, task.reach.window_columns))
+    cost = positions * task.groups * steps.looks // WHOLE_VECTOR + windows * steps.additions // at_once
     return cost < windows * task.operands and task.operands < LARGEST_SUM
 
 
 def count_lanes(task: Task, walk: Walk, first: int, stop: int) -> LaneCounts:
-    """Count the events and bricks of every lane in the windows from ``first`` up to ``stop`` of all groups.
+    """Count the events and bricks of every working lane in the windows from ``first`` up to ``stop`` of all groups.
 
     This is the plain form of `LaneCounter`. Cost: one look at each operand of each window.
     """
-    lanes = walk.lane_pointers.size - 1
-    counts = LaneCounts(*(np.zeros((stop - first, lanes), dtype=np.int64) for _ in range(3)))
+    lanes = walk.working_lanes
+    kind = np.int32 if task.operands < LARGEST_SUM else np.int64
+    events, empty_bricks = (np.zeros((lanes.size, stop - first), dtype=kind) for _ in range(2))
     tap, channel = np.divmod(walk.operand, walk.channels)
     _count(
         task.activations.nonzero.reshape(-1),
@@ -112,11 +111,24 @@ def count_lanes(task: Task, walk: Walk, first: int, stop: int) -> LaneCounts:
         channel,
         walk.brick_pointers,
         walk.lane_pointers,
-        counts.events,
-        counts.operands_read,
-        counts.empty_bricks,
+        lanes,
+        events,
+        empty_bricks,
     )
-    return counts
+    return LaneCounts(events, empty_bricks, Counts(lambda: read_by_lanes(task, walk, first, stop)))
+
+
+def read_by_lanes(task: Task, walk: Walk, first: int, stop: int) -> NDArray[np.int64]:
+    """Count the operands that are not padding of each job: one for each window of a range and working lane."""
+    tap = walk.operand // walk.channels
+    lanes = walk.working_lanes
+    of_lane = np.zeros((lanes.size, math.prod(task.kernel_shape)), dtype=np.int64)  # operands at each kernel position
+    ends = walk.brick_pointers[walk.lane_pointers]
+    for nth, lane in enumerate(lanes):
+        of_lane[nth] = np.bincount(tap[ends[lane] : ends[lane + 1]], minlength=of_lane.shape[1])
+    inside = window_origins(task, first, stop) != PADDING
+    read: NDArray[np.int64] = inside.astype(np.int64) @ of_lane.T
+    return read.reshape(-1)
 
 
 def lane_events(task: Task, walk: Walk, first: int, stop: int) -> Events:
@@ -150,15 +162,15 @@ def window_origins(task: Task, first: int, stop: int) -> NDArray[np.int64]:
     """
     reach = task.reach
     origins = np.empty((stop - first, math.prod(task.kernel_shape)), dtype=np.int64)
-    _find_origins(reach.rows, reach.columns, task.activations.nonzero.shape[3:], task.groups, first, origins)
+    _find_origins(reach.rows, reach.columns, task.activations.shape[3:], task.groups, first, origins)
     return origins
 
 
 @compiled
-def _find_largest(of_lanes: NDArray[np.int64], largest: NDArray[np.int64]) -> None:
-    for window in range(largest.size):
-        for lane in range(of_lanes.shape[1]):
-            largest[window] = max(largest[window], of_lanes[window, lane])
+def _find_largest(of_lanes: NDArray[Number], largest: NDArray[Number]) -> None:
+    for lane in range(of_lanes.shape[0]):
+        for window in range(largest.size):
+            largest[window] = max(largest[window], of_lanes[lane, window])
 
 
 @compiled
@@ -192,28 +204,24 @@ def _count(
     channel: NDArray[np.int64],
     brick_pointers: NDArray[np.int64],
     lane_pointers: NDArray[np.int64],
-    events: NDArray[np.int64],
-    operands_read: NDArray[np.int64],
-    empty_bricks: NDArray[np.int64],
+    lanes: NDArray[np.int64],
+    events: NDArray[np.int32],
+    empty_bricks: NDArray[np.int32],
 ) -> None:
     """Look at one operand of all windows before the next one; ``origins`` is (kernel positions, windows)."""
     windows = origins.shape[1]
-    found = np.zeros(windows, dtype=np.int64)
-    read = np.zeros(windows, dtype=np.int64)
-    for lane in range(lane_pointers.size - 1):
-        read[:] = 0
+    found = np.zeros(windows, dtype=events.dtype)
+    for nth in range(lanes.size):
+        lane = lanes[nth]
         for brick in range(lane_pointers[lane], lane_pointers[lane + 1]):
             found[:] = 0
             for step in range(brick_pointers[brick], brick_pointers[brick + 1]):
                 origin, offset = origins[tap[step]], channel[step]
                 for window in range(windows):
-                    inside = origin[window] >= 0
-                    found[window] += nonzero[origin[window] + offset] if inside else 0
-                    read[window] += inside
+                    found[window] += nonzero[origin[window] + offset] if origin[window] >= 0 else 0
             for window in range(windows):
-                events[window, lane] += found[window]
-                empty_bricks[window, lane] += found[window] == 0
-        operands_read[:, lane] = read
+                events[nth, window] += found[window]
+                empty_bricks[nth, window] += found[window] == 0
 
 
 @compiled

@@ -16,6 +16,7 @@ has not worked before every other. This is no approximation of the event engine:
 
     solve                a plan -> its outcome
       _Rounds.open       the next block of a stage, checked, its actions booked
+      _in_lockstep       rounds in which the same lanes wait for each other, in one go
       _advance           compiled: issues rounds of all stages until one of them needs its next block
         _issue           the recurrence above, for as many rounds of one stage as what it waits for is known
 """
@@ -27,7 +28,7 @@ from numpy.typing import NDArray
 
 from hwmodel.compiled import compiled
 from hwmodel.ledger import Ledger
-from hwmodel.plan import Block, Plan, Stage, total
+from hwmodel.plan import Lockstep, Plan, Rounds, Stage
 from hwmodel.products import Products
 from scheduler.outcome import Outcome
 from scheduler.waiting import no_such_round, nothing_can_happen, refuse_undeclared, too_many_ticks
@@ -77,6 +78,7 @@ def solve(plan: Plan, products: Products | None = None) -> Outcome:
     if products is not None:
         products.begin_counting()
     stages = [_Rounds(stage, number == len(plan.stages) - 1) for number, stage in enumerate(plan.stages)]
+    alone = len(stages) == 1
     parameters = np.array([_parameters(stage) for stage in plan.stages], dtype=np.int64)
     state = np.zeros((len(stages), 6), dtype=np.int64)
     state[:, LAST_FINISH] = NEVER
@@ -86,7 +88,9 @@ def solve(plan: Plan, products: Products | None = None) -> Outcome:
     opened = range(len(stages))
     while True:
         for number in opened:
-            stages[number].open(state, number, ledger, products)
+            stages[number].open(state, number, ledger, products, copies if alone else None)
+        if alone and stages[0].ended:
+            break
         asked = _advance(
             parameters,
             state,
@@ -138,31 +142,38 @@ class _Rounds:
         self.pointers = np.zeros(1, dtype=np.int64)
         self.copy = self.ticks = self.gaps = self.need = NONE
         self.finishes = self.passed = self.starts = NONE
-        self._blocks: Iterator[Block] = iter(stage.blocks())
+        self._rounds: Iterator[Rounds] = iter(stage.rounds())
 
-    def open(self, state: Integers, number: int, ledger: Ledger, products: Products | None) -> None:
-        """Take the next block that has rounds, book what its jobs do, and make room for what will be known of it."""
-        block = next((block for block in self._blocks if self._checked(block).rounds), None)
+    def open(
+        self, state: Integers, number: int, ledger: Ledger, products: Products | None, copies: Integers | None = None
+    ) -> None:
+        """Take the next block that has rounds, book what its jobs do, and make room for what will be known of it.
+
+        Blocks in lockstep are over at once, if those are the ``copies`` of a stage that no other one stands beside.
+        """
         state[number, NEXT] = 0
-        if block is None:
-            self.ended = True
-            self.pointers = np.zeros(1, dtype=np.int64)
-            self.copy = self.ticks = self.gaps = self.need = NONE
+        for rounds in self._rounds:
+            rounds.check(self.stage.unit.copies)
+            if not rounds.rounds:
+                continue
+            self.useful_ticks += rounds.useful_total
+            self.jobs += rounds.jobs
+            rounds.book(ledger)
+            if products is not None:
+                products.count(rounds)
+            if copies is not None and isinstance(rounds, Lockstep) and _in_lockstep(self.stage, rounds, state[number], copies):
+                self.finishes = state[number, LAST_FINISH : LAST_FINISH + 1].copy()
+                continue
+            block = rounds.block
+            refuse_undeclared(self.stage, block)
+            self.pointers, self.copy, self.ticks = (_plain(one) for one in (block.round_pointers, block.copy, block.ticks))
+            self.gaps = NONE if block.gaps is None else _plain(block.gaps)
+            self.need = NONE if block.need is None else _plain(block.need)
+            self._make_room(state, number, block.rounds)
             return
-        self.pointers, self.copy, self.ticks = (_plain(one) for one in (block.round_pointers, block.copy, block.ticks))
-        self.gaps = NONE if block.gaps is None else _plain(block.gaps)
-        self.need = NONE if block.need is None else _plain(block.need)
-        self._make_room(state, number, block.rounds)
-        self.useful_ticks += total(block.useful_ticks)
-        self.jobs += block.jobs
-        block.book(ledger)
-        if products is not None:
-            products.count(block)
-
-    def _checked(self, block: Block) -> Block:
-        block.check(self.stage.unit.copies)
-        refuse_undeclared(self.stage, block)
-        return block
+        self.ended = True
+        self.pointers = np.zeros(1, dtype=np.int64)
+        self.copy = self.ticks = self.gaps = self.need = NONE
 
     def _make_room(self, state: Integers, number: int, rounds: int) -> None:
         issued = int(state[number, ISSUED])
@@ -176,6 +187,55 @@ class _Rounds:
             kept = max(first, min(issued, int(state[number - 1, ISSUED]) - self.stage.slots))
             self.starts = _moved(self.starts, kept - first, issued - kept, issued - kept + rounds)
             state[number, STARTS_FROM] = kept
+
+
+def _in_lockstep(stage: Stage, rounds: Lockstep, state: Integers, copies: Integers) -> bool:
+    """Issue rounds of a stage of depth 1 in which the same lanes have a job each, if all ticks surely fit 64 bits.
+
+    A round is issued when all lanes have finished the one before, so they start together: ``start[k,u] = issue[k] + latency``.
+    """
+    lanes, ticks, latency, release = rounds.copies, rounds.lane_ticks, stage.latency, stage.release
+    largest_gap = 0 if rounds.gaps is None else int(rounds.gaps.max())
+    last_issue, last_finish = int(state[LAST_ISSUE]), int(state[LAST_FINISH])
+    begin = max(last_issue, 0 if last_finish == NEVER else last_finish + release) if state[ISSUED] else stage.first_issue
+    longest_round = int(ticks.max(initial=0)) + latency + release + largest_gap
+    if stage.depth != 1 or not lanes.size or begin + rounds.rounds * longest_round > LARGEST:
+        return False
+    if state[ISSUED] and rounds.gaps is not None:
+        begin = max(begin, last_issue + int(rounds.gaps[0]))
+    if ticks.shape[1] == 1 and rounds.gaps is None:
+        issue = begin + (rounds.rounds - 1) * longest_round
+        busy = ticks[:, 0] * rounds.rounds
+    else:
+        gaps = NONE if rounds.gaps is None else _plain(rounds.gaps)
+        every = _plain(np.broadcast_to(ticks, (lanes.size, rounds.rounds)))
+        issue, busy = _wait_for_all(every, gaps, begin, latency + release)
+    finish = issue + latency + ticks[:, -1]
+    copies[lanes, WAITED] += finish - np.maximum(copies[lanes, FREE_AT], 0) - busy
+    copies[lanes, BUSY] += busy
+    copies[lanes, FREE_AT] = finish
+    state[ISSUED] += rounds.rounds
+    state[LAST_ISSUE], state[LAST_FINISH], state[FINISHES_FROM] = issue, finish.max(), state[ISSUED] - 1
+    return True
+
+
+@compiled
+def _wait_for_all(ticks: Integers, gaps: Integers, begin: int, between: int) -> tuple[int, Integers]:
+    """Return the issue of the last round, and the busy ticks of each lane; ``ticks`` is (lanes, rounds)."""
+    lanes, rounds = ticks.shape
+    longest = np.zeros(rounds, dtype=np.int64)
+    busy = np.zeros(lanes, dtype=np.int64)
+    for lane in range(lanes):
+        total = np.int64(0)
+        for one in range(rounds):
+            longest[one] = max(longest[one], ticks[lane, one])
+            total += ticks[lane, one]
+        busy[lane] = total
+    issue = begin
+    for one in range(rounds - 1):
+        finished = issue + longest[one] + between
+        issue = finished if gaps.size == 0 else max(finished, issue + gaps[one + 1])
+    return issue, busy
 
 
 def _plain(array: Integers) -> Integers:

@@ -19,22 +19,24 @@ Simplified: brick prefetch is hidden, as in the paper; partial sums are read and
 lane multiplies.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwmodel.compiled import compiled
 from hwmodel.ledger import Ledger
 from hwmodel.machine import ZeroPolicy
-from hwmodel.machines.dadiannao import Booking, DaDianNao, Multiples
+from hwmodel.machines.dadiannao import DaDianNao
 from hwmodel.parameters import parameter
-from hwmodel.plan import Plan
+from hwmodel.plan import Counts, Lockstep, Plan, Shares
 from hwmodel.prices import albericio2016
 from hwmodel.pricing import PriceTable
 from hwmodel.task import Task
 from hwmodel.walk import Walk, dealt, sliced
-from hwmodel.windows import LaneCounts, busiest, count_lanes
+from hwmodel.windows import LaneCounter, LaneCounts, busiest, count_lanes, lane_events, output_blocks, window_ranges
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,12 @@ class Cnvlutin(DaDianNao):
             return super().plan(task)
         share = sliced if self.assignment == "slice" else dealt
         walk = share(task, self.lanes, self.brick)
-        return self._window_plan(task, walk, self._skipping_block, drain=self._last_encoding(task, walk))
+
+        def blocks() -> Iterator[Lockstep]:
+            counter = LaneCounter(task, walk)
+            return (self._skipping_rounds(task, walk, counter, first, stop) for first, stop in window_ranges(task))
+
+        return self._plan(blocks, drain=self._last_encoding(task, walk))
 
     @property
     def vector_actions(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -85,7 +92,7 @@ class Cnvlutin(DaDianNao):
         return (f"{late / windows:.1%} of {windows:,} skipping windows are shorter than their outputs' encoding, {charged}",)
 
     def _lane_ticks(self, task: Task, counts: LaneCounts) -> NDArray[np.int64]:
-        return (counts.events + counts.empty_bricks * self.empty_brick_ticks) * self.passes(task)
+        return _weighed(counts.events, counts.empty_bricks, self.empty_brick_ticks, self.passes(task))
 
     def _last_encoding(self, task: Task, walk: Walk) -> int:
         """Give the ticks by which the last window is shorter than its encoding, if that is charged."""
@@ -95,34 +102,53 @@ class Cnvlutin(DaDianNao):
         last = count_lanes(task, walk, windows - 1, windows)
         return max(0, self.encoder_ticks(task) - int(self._lane_ticks(task, last).max(initial=0)))
 
-    def _skipping_block(self, task: Task, walk: Walk, counts: LaneCounts) -> Booking:
-        windows = counts.events.shape[0]
+    def _skipping_rounds(self, task: Task, walk: Walk, counter: LaneCounter, first: int, stop: int) -> Lockstep:
         passes, tiles, encoding = self.passes(task), self.filter_tiles(task), self.encoder_ticks(task)
-        ticks = self._lane_ticks(task, counts)
-        busiest_lane = busiest(counts.events)
-        every_window = np.ones(windows, dtype=np.int64)
-        actions: Multiples = [
-            (
-                counts.events,
-                {
-                    "nfu.multiply": task.filters,
-                    "nfu.add": task.filters,
-                    "sb.read_word": tiles * self.filters_per_unit,
-                    "lane.register": tiles,
-                    "nbin.read_neuron": tiles,
-                    "nbin.write_neuron": min(self.units, tiles),
-                    "tree.broadcast_neuron": 1,
-                    "dispatcher.send": 1,
-                },
-            ),
-            (counts.operands_read, {"nm.read_neuron": 1}),
-        ]
         partial_sums = tiles * self.filters_per_unit
-        late = (busiest(ticks) < encoding).astype(np.int64)
-        round_actions: Multiples = [
-            (busiest_lane, {"nbout.read_word": partial_sums, "nbout.write_word": partial_sums}),
-            (every_window, {"nm.write_neuron": task.filters, "encoder.encode": task.filters, "encoder.window": 1}),
-            (late, {"encoder.late_window": 1}),
-        ]
-        gaps = every_window * encoding if self.encoder_throttles else None
-        return ticks, counts.events * passes, actions, round_actions, gaps
+        windows, counts = stop - first, counter.count(first, stop)
+        ticks = self._lane_ticks(task, counts)
+        events = Counts(lambda: counts.events.T.reshape(-1).astype(np.int64), int(counts.events.sum(dtype=np.int64)))
+        every_window, busiest_lane = Counts.ones(windows), Counts(busiest(counts.events).astype(np.int64))
+        late = Counts((busiest(ticks) < encoding).astype(np.int64))
+        actions = {
+            "nfu.multiply": events.times(task.filters),
+            "nfu.add": events.times(task.filters),
+            "sb.read_word": events.times(tiles * self.filters_per_unit),
+            "lane.register": events.times(tiles),
+            "nbin.read_neuron": events.times(tiles),
+            "nbin.write_neuron": events.times(min(self.units, tiles)),
+            "tree.broadcast_neuron": events.times(1),
+            "dispatcher.send": events.times(1),
+            "nm.read_neuron": counts.operands_read.times(1),
+        }
+        round_actions = {
+            "nbout.read_word": busiest_lane.times(partial_sums),
+            "nbout.write_word": busiest_lane.times(partial_sums),
+            "nm.write_neuron": every_window.times(task.filters),
+            "encoder.encode": every_window.times(task.filters),
+            "encoder.window": every_window.times(1),
+            "encoder.late_window": late.times(1),
+        }
+        return Lockstep(
+            copies=walk.working_lanes,
+            rounds=windows,
+            lane_ticks=ticks,
+            useful_ticks=events.times(passes),
+            actions=actions,
+            round_actions=round_actions,
+            gaps=np.full(windows, encoding) if self.encoder_throttles else None,
+            events=lambda: lane_events(task, walk, first, stop),
+            shares=lambda: Shares(events.counts, output_blocks(walk, first, stop)),
+        )
+
+
+@compiled
+def _weighed(
+    events: NDArray[np.int32], empty_bricks: NDArray[np.int32], empty_brick_ticks: int, passes: int
+) -> NDArray[np.int64]:
+    """Give the ticks of each lane in each window: its events, and its empty bricks, in every pass."""
+    ticks = np.empty(events.shape, dtype=np.int64)
+    for lane in range(events.shape[0]):
+        for window in range(events.shape[1]):
+            ticks[lane, window] = (np.int64(events[lane, window]) + empty_bricks[lane, window] * empty_brick_ticks) * passes
+    return ticks

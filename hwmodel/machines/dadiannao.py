@@ -21,25 +21,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hwmodel.machine import Machine, ZeroPolicy
 from hwmodel.parameters import parameter
-from hwmodel.plan import Block, Counts, Plan, Shares, Stage, Times, Unit
+from hwmodel.plan import Counts, Lockstep, Plan, Shares, Stage, Unit
 from hwmodel.prices import chen2014
 from hwmodel.pricing import PriceTable
 from hwmodel.task import Task
 from hwmodel.vector import VectorTask, vector_plan
 from hwmodel.walk import Walk, interleaved
-from hwmodel.windows import LaneCounter, LaneCounts, lane_events, output_blocks, window_ranges
-
-# Counts, and for each the actions that are done a multiple of them.
-Multiples = list[tuple[NDArray[np.int64], dict[str, int]]]
-
-# What a machine makes of the lane counts of a range of windows: ticks and useful ticks (windows, lanes), counts of
-# actions by job (windows, lanes) and by round (windows,), and the gaps between rounds.
-Booking = tuple[NDArray[np.int64], NDArray[np.int64], Multiples, Multiples, NDArray[np.int64] | None]
-Book = Callable[[Task, Walk, LaneCounts], Booking]
+from hwmodel.windows import count_lanes, lane_events, output_blocks, window_ranges
 
 
 @dataclass(frozen=True)
@@ -89,7 +80,7 @@ class DaDianNao(Machine):
     def plan(self, task: Task) -> Plan:
         """Make one round a window, with a job for each lane that has operands; lanes wait for each other."""
         walk = interleaved(task, self.lanes, packed=task.first_layer and task.kind == "convolution")
-        return self._window_plan(task, walk, self._dense_block)
+        return self._plan(lambda: (self._dense_rounds(task, walk, first, stop) for first, stop in window_ranges(task)))
 
     def vector_plan(self, task: VectorTask) -> Plan:
         """Deal the elements to the lanes of all tiles, ``vector_lanes`` a tick."""
@@ -103,70 +94,42 @@ class DaDianNao(Machine):
         read = ("nm.read_word", "nbin.write_word", "nbin.read_word", "nfu.operate")
         return read, ("nbout.write_word", "nbout.read_word", "nm.write_word")
 
-    def _window_plan(self, task: Task, walk: Walk, book: Book, drain: int = 0) -> Plan:
-        lanes = walk.working_lanes
-        of_lanes = slice(None) if lanes.size == self.lanes else lanes  # those that work; no copy where all do
-
-        def blocks() -> Iterator[Block]:
-            counter = LaneCounter(task, walk)
-            for first, stop in window_ranges(task):
-                counts = counter.count(first, stop)
-                events = counts.events[:, of_lanes].reshape(-1)
-                ticks, useful, actions, round_actions, gaps = book(task, walk, counts)
-                yield Block(
-                    round_pointers=np.arange(stop - first + 1) * lanes.size,
-                    copy=np.tile(lanes, stop - first),
-                    ticks=ticks[:, of_lanes].reshape(-1),
-                    useful_ticks=useful[:, of_lanes].reshape(-1),
-                    actions=_multiples(actions, of_lanes),
-                    round_actions=_multiples(round_actions),
-                    gaps=gaps,
-                    events=lambda first=first, stop=stop: lane_events(task, walk, first, stop),  # type: ignore[misc]
-                    shares=lambda events=events, first=first, stop=stop: (  # type: ignore[misc]
-                        Shares(events, output_blocks(walk, first, stop))
-                    ),
-                )
-
+    def _plan(self, blocks: Callable[[], Iterator[Lockstep]], drain: int = 0) -> Plan:
         return Plan((Stage(Unit("lane", self.lanes), blocks),), drain=drain)
 
-    def _dense_block(self, task: Task, walk: Walk, counts: LaneCounts) -> Booking:
-        windows = counts.events.shape[0]
+    def _dense_rounds(self, task: Task, walk: Walk, first: int, stop: int) -> Lockstep:
+        lanes, windows = walk.working_lanes, stop - first
         steps = int(walk.operands_per_lane.max(initial=0))
         passes, tiles = self.passes(task), self.filter_tiles(task)
         active_tiles = min(self.units, tiles)
-        every_lane = np.ones_like(counts.events)
-        every_window = np.ones(windows, dtype=np.int64)
-        actions: Multiples = [
-            (every_lane * walk.operands_per_lane, {"nfu.multiply": task.filters, "nfu.add": task.filters}),
-            (
-                every_lane,
-                {
-                    "sb.read_word": steps * tiles * self.filters_per_unit,
-                    "lane.register": steps * tiles,
-                    "nbin.read_word": steps * tiles,
-                    "nbin.write_word": steps * active_tiles,
-                },
-            ),
-        ]
-        round_actions: Multiples = [
-            (
-                every_window,
-                {
-                    "nbout.read_word": steps * tiles * self.filters_per_unit,
-                    "nbout.write_word": steps * tiles * self.filters_per_unit,
-                    "nm.read_word": steps * self.lanes,
-                    "tree.broadcast_word": steps * self.lanes,
-                    "nm.write_word": task.filters,
-                },
-            )
-        ]
-        return every_lane * (steps * passes), counts.events * passes, actions, round_actions, None
-
-
-def _multiples(counted: Multiples, of_lanes: "slice | NDArray[np.int64] | None" = None) -> dict[str, Times]:
-    """Give each action its multiple of the counts, of the lanes that work if they are by lane."""
-    actions: dict[str, Times] = {}
-    for array, factors in counted:
-        counts = Counts(array if of_lanes is None else array[:, of_lanes].reshape(-1))
-        actions.update({action: counts.times(factor) for action, factor in factors.items()})
-    return actions
+        operands = Counts(lambda: np.tile(walk.operands_per_lane[lanes], windows), windows * task.operands)
+        every_lane, every_window = Counts.ones(windows * lanes.size), Counts.ones(windows)
+        found = Counts(
+            lambda: count_lanes(task, walk, first, stop).events.T.reshape(-1).astype(np.int64),
+            int(task.events_of_windows[first:stop].sum()),
+        )
+        actions = {
+            "nfu.multiply": operands.times(task.filters),
+            "nfu.add": operands.times(task.filters),
+            "sb.read_word": every_lane.times(steps * tiles * self.filters_per_unit),
+            "lane.register": every_lane.times(steps * tiles),
+            "nbin.read_word": every_lane.times(steps * tiles),
+            "nbin.write_word": every_lane.times(steps * active_tiles),
+        }
+        round_actions = {
+            "nbout.read_word": every_window.times(steps * tiles * self.filters_per_unit),
+            "nbout.write_word": every_window.times(steps * tiles * self.filters_per_unit),
+            "nm.read_word": every_window.times(steps * self.lanes),
+            "tree.broadcast_word": every_window.times(steps * self.lanes),
+            "nm.write_word": every_window.times(task.filters),
+        }
+        return Lockstep(
+            copies=lanes,
+            rounds=windows,
+            lane_ticks=np.full((lanes.size, 1), steps * passes),
+            useful_ticks=found.times(passes),
+            actions=actions,
+            round_actions=round_actions,
+            events=lambda: lane_events(task, walk, first, stop),
+            shares=lambda: Shares(found.counts, output_blocks(walk, first, stop)),
+        )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hwmodel import ParameterError
+from hwmodel.layout import ConvolutionLayout
 from hwmodel.operands import Activations, Weights, as_values, small_integers
 
 
@@ -54,10 +55,13 @@ def test_what_is_no_real_number_is_refused(dtype):
 
 
 def test_activations_have_an_event_and_an_integer_for_each_nonzero():
-    nonzero = np.array([[[[[1, 0, 1]]]]], dtype=np.uint8)
-    activations = Activations(nonzero, None)
+    mask = np.array([[[1, 0]], [[0, 1]], [[0, 0]]], dtype=np.uint8)  # three channels of a row of two positions
+    activations = Activations(ConvolutionLayout((3, 1, 2), (1, 3, 1, 1), (1, 1, 2), groups=1), mask)
+    assert activations.shape == (1, 1, 1, 2, 3)
+    assert activations.nonzero.tolist() == [[[[[1, 0, 0], [0, 1, 0]]]]]
+    assert activations.planes.tolist() == [[1, 0], [0, 1], [0, 0]]
     assert activations.events == 2
-    assert ((activations.integers > 0) == (nonzero > 0)).all()
+    assert ((activations.integers > 0) == (activations.nonzero > 0)).all()
 
 
 def test_weights_know_their_zeros_from_values_from_a_mask_or_have_none():

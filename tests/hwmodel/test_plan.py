@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hwmodel import EARLIEST, Block, Counts, Ledger, ParameterError, Plan, Shares, Stage, Unit
+from hwmodel import EARLIEST, Block, Counts, Ledger, Lockstep, ParameterError, Plan, Shares, Stage, Unit
 from hwmodel.plan import Events, total
 
 
@@ -150,3 +150,59 @@ def test_a_block_says_how_many_events_its_jobs_carry_or_counts_them():
     said = Shares(np.array([7, 8, 9]), three)
     assert replace(two_rounds(), events=lambda: events, shares=lambda: said).shared is said
     assert two_rounds().shared is None
+
+
+def lanes(**changes) -> Lockstep:
+    """Make three rounds of copies 0 and 2."""
+    found = Counts(np.array([1, 2, 1, 2, 1, 3]))
+    given = {
+        "copies": np.array([0, 2]),
+        "rounds": 3,
+        "lane_ticks": np.array([[4, 1, 2], [5, 6, 7]]),
+        "useful_ticks": found.times(1),
+    }
+    return Lockstep(**given | changes)
+
+
+def test_lockstep_told_job_by_job():
+    one = lanes(actions={"a.read": Counts.ones(6).times(2)}, gaps=np.array([0, 1, 2]))
+    block = one.block
+    block.check(copies=3)
+    assert (one.jobs, block.jobs, block.rounds) == (6, 6, 3)
+    assert block.round_pointers.tolist() == [0, 2, 4, 6]
+    assert block.copy.tolist() == [0, 2, 0, 2, 0, 2]
+    assert block.ticks.tolist() == [4, 5, 1, 6, 2, 7]
+    assert block.useful_ticks.tolist() == [1, 2, 1, 2, 1, 3]
+    assert block.gaps.tolist() == [0, 1, 2]
+    assert (one.useful_total, block.useful_total) == (10, 10)
+    assert total(block.actions["a.read"]) == 12
+
+
+def test_lockstep_of_one_column_repeats_it():
+    assert lanes(lane_ticks=np.array([[4], [5]])).block.ticks.tolist() == [4, 5, 4, 5, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"rounds": 2}, "lane_ticks has shape (2, 3), expected (2, 2) or one column for all rounds."),
+        ({"copies": np.array([0, 3])}, "copies is [0, 3], expected some of 0 to 2, rising."),
+        ({"copies": np.array([2, 0])}, "copies is [2, 0], expected some of 0 to 2, rising."),
+        ({"copies": np.array([-1, 0])}, "copies is [-1, 0], expected some of 0 to 2, rising."),
+        ({"gaps": np.array([0, 1])}, "gaps has shape (2,) or a negative number, expected (3,)."),
+        ({"gaps": np.array([0, 1, -1])}, "gaps has shape (3,) or a negative number, expected (3,)."),
+        ({"lane_ticks": np.array([[4], [-1]])}, "a job has negative ticks, expected time to pass forwards."),
+    ],
+)
+def test_lockstep_that_contradicts_itself_is_refused(changes, found):
+    with pytest.raises(ParameterError) as error:
+        lanes(**changes).check(copies=3)
+    assert str(error.value) == f"hwmodel.Lockstep: {found}"
+
+
+def test_counts_that_are_known_in_total_are_made_only_when_asked_for():
+    made = []
+    counts = Counts(lambda: made.append(1) or np.array([2, 3]), 5)
+    assert counts.times(2).total == 10
+    assert not made
+    assert counts.counts.tolist() == [2, 3]

@@ -22,8 +22,8 @@ def test_neighbouring_elements_go_to_each_copy_and_a_short_row_leaves_the_last_w
     block = block_of(elements=20, copies=4, width=8, results=5)  # rows of 8, 8 and 4; two columns a copy
     assert block.copy.tolist() == [0, 1, 2, 3]
     assert block.ticks.tolist() == [3, 3, 2, 2]
-    assert block.actions["read"].tolist() == [2 * 6, 2 * 6, 2 * 4, 2 * 4]
-    assert block.round_actions["write"].tolist() == [3 * 5]
+    assert block.actions["read"].counts.tolist() == [2 * 6, 2 * 6, 2 * 4, 2 * 4]
+    assert block.round_actions["write"].counts.tolist() == [3 * 5]
 
 
 def test_a_few_elements_take_one_tick_of_one_copy():
@@ -35,7 +35,7 @@ def test_a_few_elements_take_one_tick_of_one_copy():
 @given(elements=st.integers(0, 10_000), copies=st.integers(1, 20), width=st.integers(1, 300))
 def test_every_element_is_taken_once_and_the_last_is_ready_in_as_many_ticks_as_there_are_rows(elements, copies, width):
     block = block_of(elements, copies, width)
-    assert int(block.actions["read"].sum()) == 2 * elements
+    assert block.actions["read"].total == 2 * elements
     assert int(block.ticks.max(initial=0)) == -(-elements // width)
     assert np.array_equal(block.ticks, block.useful_ticks)
 

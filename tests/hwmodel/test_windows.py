@@ -42,9 +42,10 @@ def test_lanes_count_events_and_what_they_read():
     """Lane 0 has channel 0 and lane 1 channel 1, in bricks of two positions and one."""
     counts = count_lanes(small_task(), sliced(small_task(), lanes=2, brick=2), 0, 4)
     # Windows of channel 0: (p 1)(0), (1 0)(3), (0 3)(0), (3 0)(p); of channel 1: (p 0)(0), (0 0)(4), (0 4)(5), (4 5)(p).
-    assert counts.events.tolist() == [[1, 0], [2, 1], [1, 2], [1, 2]]
-    assert counts.empty_bricks.tolist() == [[1, 2], [0, 1], [1, 0], [1, 1]]
-    assert counts.operands_read.tolist() == [[2, 2], [3, 3], [3, 3], [2, 2]]
+    assert counts.events.T.tolist() == [[1, 0], [2, 1], [1, 2], [1, 2]]
+    assert counts.empty_bricks.T.tolist() == [[1, 2], [0, 1], [1, 0], [1, 1]]
+    assert counts.operands_read.counts.tolist() == [2, 2, 3, 3, 3, 3, 2, 2]  # of two lanes in each window
+    assert counts.operands_read.total == 20
 
 
 def test_a_job_carries_the_events_of_its_lane_in_their_order():
@@ -100,12 +101,14 @@ def test_a_range_of_windows_counts_and_carries_what_plain_loops_find(works, data
             edges = walk.brick_pointers[walk.lane_pointers[lane] : walk.lane_pointers[lane + 1] + 1].tolist()
             found = [walk.operand[begin:end].tolist() for begin, end in pairwise(edges)]
             carried = [operand for one in found for operand in one if operands[operand]]
-            at = (window - first, lane)
             empty = sum(not any(operands[operand] for operand in one) for one in found)
             read = sum(operands[operand] is not None for one in found for operand in one)
-            for way in (counts, plain):
-                assert (way.events[at], way.empty_bricks[at], way.operands_read[at]) == (len(carried), empty, read)
             if found:
+                at = (job % walk.working_lanes.size, window - first)
+                for way in (counts, plain):
+                    assert (way.events[at], way.empty_bricks[at]) == (len(carried), empty)
+                    assert way.operands_read.counts[job] == read
+                    assert way.operands_read.total == way.operands_read.counts.sum()
                 mine = slice(events.pointers[job], events.pointers[job + 1])
                 assert events.operands[mine].tolist() == carried
                 assert values[events.positions[mine]].tolist() == [operands[operand] for operand in carried]

@@ -264,7 +264,7 @@ def _logged(plan: PlainPlan, start: int = 0) -> tuple[Outcome, list[list[int | N
     stages = []
     for stage, blocks in zip(plan.plan().stages, made, strict=True):
         blocks += stage.blocks()
-        stages.append(replace(stage, blocks=lambda blocks=blocks: blocks))
+        stages.append(replace(stage, rounds=lambda blocks=blocks: blocks))
     process = env.process(play_process(env, Plan(tuple(stages), drain=plan.drain), log))
     env.run()
     finishes = [[log.blocks.get(block, {}).get(job) for block in blocks for job in range(block.jobs)] for blocks in made]

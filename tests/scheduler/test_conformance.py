@@ -422,7 +422,7 @@ def tampered_plan(task: Task, plan: Plan, where: tuple[int, int, int], how: str)
         for one, block in enumerate(stage.blocks()):
             yield tampered(task, block, job, how) if one == number else block
 
-    return replace(plan, stages=(*plan.stages[:place], replace(stage, blocks=blocks), *plan.stages[place + 1 :]))
+    return replace(plan, stages=(*plan.stages[:place], replace(stage, rounds=blocks), *plan.stages[place + 1 :]))
 
 
 @each_machine
@@ -457,7 +457,7 @@ def test_a_plan_that_is_not_whole_is_noticed_by_the_bulk_engine(machine, work, h
 def test_a_plan_without_any_job_is_noticed_by_the_bulk_engine(machine, work):
     plan = plan_of(machine, work)
     products = multiply_all(work.task, integers=True)
-    scheduler.solve(replace(plan, stages=tuple(replace(stage, blocks=list) for stage in plan.stages)), products)
+    scheduler.solve(replace(plan, stages=tuple(replace(stage, rounds=list) for stage in plan.stages)), products)
     assert not products.all_there
 
 
@@ -471,7 +471,7 @@ def test_a_plan_taken_apart_and_put_together_again_is_the_plan(machine, work):
     def same(stage):
         return lambda: (with_jobs(block, list(range(block.jobs))) if block.carried else block for block in stage.blocks())
 
-    outcome = scheduler.play(replace(plan, stages=tuple(replace(one, blocks=same(one)) for one in plan.stages)), products)
+    outcome = scheduler.play(replace(plan, stages=tuple(replace(one, rounds=same(one)) for one in plan.stages)), products)
     assert outcome.ticks == scheduler.play(plan).ticks
     assert outcome.ledger == scheduler.play(plan).ledger
     assert products.integer_outputs.tolist() == work.integer_outputs.tolist()

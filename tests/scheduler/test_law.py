@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import scheduler
-from hwmodel import EARLIEST, Block, CountError, ParameterError, Plan, Stage, Unit
+from hwmodel import EARLIEST, Block, CountError, Counts, Lockstep, ParameterError, Plan, Stage, Unit
 from scheduler.law import solve
 
 generated = settings(max_examples=1000, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.data_too_large])
@@ -71,6 +72,52 @@ def test_thousands_of_rounds_in_two_stages_keep_to_the_law(stage, plain_plan, la
     assert_equal(bulk, scheduler.play(plan.plan()))
     if depth < 10**30:
         assert bulk.ticks == law(plan).ticks
+
+
+def lockstep(random, copies: int) -> Lockstep:
+    """Make rounds in which some of the copies have a job each."""
+    rounds, lanes = random.randrange(6), sorted(random.sample(range(copies), random.randint(0, copies)))
+    columns = random.choice([1, rounds])
+    ticks = np.array([[random.randrange(5) for _ in range(columns)] for _ in lanes], dtype=np.int64).reshape(
+        len(lanes), columns
+    )
+    every = Counts(lambda: np.broadcast_to(ticks, (len(lanes), rounds)).T.reshape(-1))
+    return Lockstep(
+        copies=np.array(lanes, dtype=np.int64),
+        rounds=rounds,
+        lane_ticks=ticks,
+        useful_ticks=every.times(1),
+        actions={"job.count": Counts.ones(rounds * len(lanes)).times(2), "job.tick": every.times(1)},
+        round_actions={"round.count": Counts.ones(rounds).times(3)},
+        gaps=np.array([random.randrange(9) for _ in range(rounds)], dtype=np.int64) if random.random() < 0.3 else None,
+    )
+
+
+@generated
+@given(random=st.randoms(use_true_random=False))
+def test_lanes_in_lockstep_take_what_the_same_jobs_take_one_by_one(random):
+    """Between ragged blocks, at any depth, and when the same copies had no job before."""
+    copies = random.randint(1, 4)
+    some = [lockstep(random, copies) for _ in range(random.randint(1, 4))]
+    mixed = [one.block if random.random() < 0.3 else one for one in some]
+    parameters = {"first_issue": random.randrange(4), "latency": random.randrange(3), "release": random.randrange(3)}
+    depth, unit = random.choice([1, 1, 1, 3]), Unit("lane", copies)
+
+    def plan(rounds) -> Plan:
+        return Plan((Stage(unit, lambda: rounds, depth=depth, **parameters),), drain=random.choice([0, 2]))
+
+    inlined = plan(mixed)
+    flat = replace(plan([one.block for one in some]), drain=inlined.drain)
+    assert_equal(solve(inlined), solve(flat))
+    assert_equal(solve(inlined), scheduler.play(inlined))
+
+
+def test_lockstep_that_may_not_fit_64_bits_is_looked_at_job_by_job():
+    ticks = np.array([[LARGEST // 2]])
+    rounds = Lockstep(np.array([0]), 2, ticks, Counts(np.array([0, 0])).times(1))
+    assert solve(Plan((Stage(Unit("lane", 1), lambda: [rounds]),))).ticks == LARGEST - 1
+    with pytest.raises(CountError):
+        solve(Plan((Stage(Unit("lane", 1), lambda: [rounds], release=2),)))
 
 
 def test_blocks_are_made_only_when_the_one_before_is_used_up():
