@@ -58,6 +58,13 @@ def test_run_prints_the_table_and_writes_json(factory, picture, tmp_path, capsys
     assert json.loads(out.read_text())["totals"]["coverage"] == 1.0
 
 
+def test_run_writes_a_trace_of_every_job(factory, tmp_path, capsys):
+    out = tmp_path / "trace.json"
+    assert main(["run", f"{factory}:with_inputs", "--perfetto", str(out), "--trace", "job"]) == 0
+    events = json.loads(out.read_text())["traceEvents"]
+    assert [one["name"] for one in events if one.get("cat") == "job"] == ["round 0"] * 4
+
+
 def test_a_named_model_runs_on_a_photograph(capsys):
     assert main(["run", "lenet300", "--values", "reference", "--zero-fraction", "0.5"]) == 0
     printed = capsys.readouterr().out
@@ -132,6 +139,16 @@ def test_machines_and_models_are_listed(capsys):
             ["lenet300", "--json", "/no/such/folder/run.json"],
             "writing '/no/such/folder/run.json': '/no/such/folder' is no folder that can be written or the path is a folder "
             "itself, expected a file that can be written. Choose another path.",
+        ),
+        (
+            ["lenet300", "--perfetto", "/no/such/folder/trace.json"],
+            "writing '/no/such/folder/trace.json': '/no/such/folder' is no folder that can be written or the path is a folder "
+            "itself, expected a file that can be written. Choose another path.",
+        ),
+        (
+            ["lenet300", "--trace", "job", "--engine", "bulk"],
+            "eventnet.simulate: trace is 'job' and engine is 'bulk', expected engine 'event' or 'auto' for a trace of jobs, since "
+            "the bulk engine plays none. Leave the engine out.",
         ),
         (
             ["missing.py:make"],
