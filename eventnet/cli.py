@@ -58,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--numerics", default="auto", metavar="N", help="auto, float32, float64, bfloat16 or fixed16")
     run.add_argument("--json", metavar="FILE", help="write records, totals and provenance as JSON")
     run.add_argument("--csv", metavar="FILE", help="write the records as comma-separated values")
+    run.add_argument("--html", metavar="FILE", help="write one page with charts, prices and provenance")
     run.add_argument("--perfetto", metavar="FILE", help="write a trace for ui.perfetto.dev: a track for each unit copy")
     run.add_argument("--trace", default="auto", metavar="L", help="auto, operator, or job to trace every job (slower)")
     run.set_defaults(command=_run)
@@ -108,7 +109,7 @@ def _value(text: str) -> Any:
 def _run(options: argparse.Namespace) -> int:
     machine = machine_from(options.machine)
     baseline = machine_from(options.baseline) if options.baseline is not None else None
-    for path in (one for one in (options.json, options.csv, options.perfetto) if one is not None):
+    for path in (one for one in (options.json, options.csv, options.html, options.perfetto) if one is not None):
         check_writable(path)
     with torch.no_grad():
         try:
@@ -135,6 +136,8 @@ def _run(options: argparse.Namespace) -> int:
         run.to_json(options.json)
     if options.csv is not None:
         run.to_csv(options.csv)
+    if options.html is not None:
+        run.to_html(options.html)
     if options.perfetto is not None:
         run.to_perfetto(options.perfetto)
     print(run)

@@ -300,3 +300,9 @@ class Run:
         from eventnet.reports.perfetto import write_perfetto
 
         write_perfetto(self, path)
+
+    def to_html(self, path: str | Path) -> None:
+        """Write one page that needs no network: totals, table, charts, prices and provenance, whole or not at all."""
+        from eventnet.reports.page import write_html
+
+        write_html(self, path)

@@ -65,6 +65,12 @@ def test_run_writes_a_trace_of_every_job(factory, tmp_path, capsys):
     assert [one["name"] for one in events if one.get("cat") == "job"] == ["round 0"] * 4
 
 
+def test_run_writes_a_page(factory, tmp_path, capsys):
+    out = tmp_path / "run.html"
+    assert main(["run", f"{factory}:with_inputs", "--html", str(out)]) == 0
+    assert out.read_text().startswith("<!DOCTYPE html>")
+
+
 def test_a_named_model_runs_on_a_photograph(capsys):
     assert main(["run", "lenet300", "--values", "reference", "--zero-fraction", "0.5"]) == 0
     printed = capsys.readouterr().out
@@ -138,6 +144,11 @@ def test_machines_and_models_are_listed(capsys):
         (
             ["lenet300", "--json", "/no/such/folder/run.json"],
             "writing '/no/such/folder/run.json': '/no/such/folder' is no folder that can be written or the path is a folder "
+            "itself, expected a file that can be written. Choose another path.",
+        ),
+        (
+            ["lenet300", "--html", "/no/such/folder/run.html"],
+            "writing '/no/such/folder/run.html': '/no/such/folder' is no folder that can be written or the path is a folder "
             "itself, expected a file that can be written. Choose another path.",
         ),
         (
