@@ -23,10 +23,10 @@ BARS = 60  # operators that a chart shows, those that take longest
 COLOURS = {"nonzero": "#2a7f62", "zero": "#c9d8c5", "stall": "#d1495b", "first_layer": "#4f6d9a", "other": "#9aa0a6"}
 ENERGY_COLOURS = {"dynamic": "#2a7f62", "static": "#c58b2b", "off chip": "#4f6d9a"}
 OURS, THEIRS = "#2a7f62", "#b8bec4"
-NAME_WIDTH, BAR_WIDTH, VALUE_WIDTH, ROW_HEIGHT = 260, 460, 340, 22
+NAME_WIDTH, BAR_WIDTH, VALUE_WIDTH, ROW_HEIGHT = 260, 460, 400, 22
 
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1d2329; max-width: 1100px; margin: 2em auto; padding: 0 1em; }
+body { font: 15px/1.5 system-ui, sans-serif; color: #1d2329; max-width: 1160px; margin: 2em auto; padding: 0 1em; }
 h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2em; border-bottom: 1px solid #d8dde2; }
 table { border-collapse: collapse; font-size: 13px; } .wide { overflow-x: auto; }
 th, td { padding: 2px 9px; text-align: right; white-space: nowrap; }
