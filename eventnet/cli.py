@@ -10,6 +10,7 @@ import torch
 from eventnet import models, validation
 from eventnet.program import described, program
 from eventnet.progress import Bar
+from eventnet.reports.comparison import comparison
 from eventnet.reports.table import aligned
 from eventnet.reports.whole_file import check_writable, write_whole
 from eventnet.simulate import simulate
@@ -18,6 +19,8 @@ from hwmodel.errors import EventNetError, ParameterError
 from hwmodel.machine import Machine
 
 USER_ERROR, OUT_OF_BAND, INTERRUPTED = 2, 1, 130
+EVERY = "all"  # instead of a machine's name
+FILES = ("json", "csv", "html", "perfetto")  # flags that name a file, and what `Run.to_...` writes there
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,7 +47,10 @@ def parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run a model on one picture and print the table")
     run.add_argument("model", metavar="MODEL", help="a name (see `eventnet models`), model.onnx or file.py:factory")
     run.add_argument(
-        "--machine", default="cnvlutin", metavar="M", help="a name, with parameters if any: cnvlutin:lanes=32,brick=8"
+        "--machine",
+        default="cnvlutin",
+        metavar="M",
+        help="a name, with parameters if any: cnvlutin:lanes=32,brick=8; or all, for a table of every machine",
     )
     run.add_argument("--baseline", metavar="B", help="what to compare with, written the same way")
     run.add_argument("--image", metavar="FILE", help="a picture; default: a photograph that ships with scikit-image")
@@ -53,11 +59,16 @@ def parser() -> argparse.ArgumentParser:
         "--zero-fraction", type=float, metavar="Z", help="set biases for this share of zero operands in each layer"
     )
     run.add_argument("--engine", default="auto", metavar="E", help="auto, event or bulk")
-    run.add_argument("--values", default="events", metavar="V", help="events, or reference to multiply nothing")
+    run.add_argument(
+        "--values", metavar="V", help="events, or reference to multiply nothing; default: events, reference for --machine all"
+    )
     run.add_argument("--threshold", type=float, default=0.0, metavar="T", help="activations of smaller magnitude count as zero")
     run.add_argument("--numerics", default="auto", metavar="N", help="auto, float32, float64, bfloat16 or fixed16")
     run.add_argument("--json", metavar="FILE", help="write records, totals and provenance as JSON")
     run.add_argument("--csv", metavar="FILE", help="write the records as comma-separated values")
+    run.add_argument("--html", metavar="FILE", help="write one page with charts, prices and provenance")
+    run.add_argument("--perfetto", metavar="FILE", help="write a trace for ui.perfetto.dev: a track for each unit copy")
+    run.add_argument("--trace", default="auto", metavar="L", help="auto, operator, or job to trace every job (slower)")
     run.set_defaults(command=_run)
 
     listed = commands.add_parser("machines", help="list the machines with their parameters")
@@ -104,22 +115,26 @@ def _value(text: str) -> Any:
 
 
 def _run(options: argparse.Namespace) -> int:
-    machine = machine_from(options.machine)
+    asked = [load(name) for name in machines()] if options.machine == EVERY else machine_from(options.machine)
     baseline = machine_from(options.baseline) if options.baseline is not None else None
-    for path in (one for one in (options.json, options.csv) if one is not None):
-        check_writable(path)
+    if options.machine == EVERY:
+        _refuse_with_every(options)
+    for path in (getattr(options, name) for name in FILES):
+        if path is not None:
+            check_writable(path)
     with torch.no_grad():
         try:
             made = program(options.model, options.image, options.size, options.zero_fraction)
             run = simulate(
                 made.model,
                 *made.inputs,
-                machine=machine,
+                machine=asked,
                 baseline=baseline,
                 engine=options.engine,
-                values=options.values,
+                values=options.values or ("reference" if options.machine == EVERY else "events"),
                 threshold=options.threshold,
                 numerics=options.numerics,
+                trace=options.trace,
             )
         except EventNetError:
             raise
@@ -128,14 +143,23 @@ def _run(options: argparse.Namespace) -> int:
                 f"eventnet run: {options.model} raises {described(error)} on its input. Run the model by itself first, or give "
                 "it another input."
             ) from None
-    if options.json is not None:
-        run.to_json(options.json)
-    if options.csv is not None:
-        run.to_csv(options.csv)
-    print(run)
+    for name in FILES:
+        if getattr(options, name) is not None:
+            getattr(run, f"to_{name}")(getattr(options, name))
+    print(comparison(run) if options.machine == EVERY else run)
     if made.remark:
         print(f"note       {made.remark}")
     return 0
+
+
+def _refuse_with_every(options: argparse.Namespace) -> None:
+    """Raise ParameterError for what only one machine can have."""
+    for name in ("baseline", *FILES):
+        if getattr(options, name) is not None:
+            raise ParameterError(
+                f"eventnet run: --machine {EVERY} comes with --{name} {getattr(options, name)}, expected one machine for that. "
+                "Name it, or take the table alone."
+            )
 
 
 def _machines(options: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ from hwmodel.task import Task
 from hwmodel.vector import VectorTask
 from scheduler.engines import Engine, run
 from scheduler.outcome import Outcome
+from scheduler.trace import Trace
 
 Offchip = Literal["energy", "time"]
 
@@ -37,12 +38,13 @@ class Device:
     """One machine that does a run's tasks in order.
 
     ``offchip="time"`` makes a task last at least as long as the transfer of the weights that are not on the chip, which
-    overlaps with it; ``"energy"`` only charges it.
+    overlaps with it; ``"energy"`` only charges it. A trace, if there is one, is told of every task.
     """
 
     machine: Machine
     engine: Engine = "auto"
     offchip: Offchip = "energy"
+    trace: Trace | None = None
     memory: WeightMemory = field(init=False)
     has_vector_unit: bool = field(init=False)
 
@@ -75,7 +77,7 @@ class Device:
             Whether to add the products up, those of small integers too.
         """
         machine = self.machine
-        outcome = run(machine, task, self.engine, "events" if multiply else "reference", integers=multiply)
+        outcome = run(machine, task, self.engine, "events" if multiply else "reference", multiply, self.trace)
         offchip_bytes = self.memory.use(self._stored(task, parameter))
         offchip_seconds = self.memory.seconds(offchip_bytes)
         offchip_ticks = int(np.ceil(offchip_seconds * machine.clock_hz))

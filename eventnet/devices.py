@@ -19,6 +19,7 @@ from hwmodel.machine import Machine
 from hwmodel.offchip import Parameter
 from hwmodel.products import multiply_all
 from hwmodel.vector import VectorTask
+from scheduler.trace import Trace
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +64,8 @@ class Devices:
     def __init__(self, machines: Sequence[Machine | None], baseline: Machine | None, settings: Settings) -> None:
         self._multiply = settings.values == "events"
         flags = settings.as_dict()
-        self.runs = [Run(machine, baseline, flags) for machine in machines]
-        self._devices = [_device(machine, settings) for machine in machines]
+        self.runs = [Run(machine, baseline, flags, trace=Trace(settings.traces_jobs)) for machine in machines]
+        self._devices = [_device(machine, settings, run.trace) for machine, run in zip(machines, self.runs, strict=True)]
         self._baseline = _device(baseline, settings)
         self.ticks = 0
 
@@ -98,7 +99,7 @@ class Devices:
         result, rounding = arithmetic.finish(product, expected if flows_on is None else flows_on, asked.like)
         for run, (device, work, verdict) in zip(self.runs, works, strict=True):
             record = product_record(asked.op, product, place, asked.pruned, rounding, device, work, verdict, *of_baseline)
-            run.records.append(record)
+            run.add(record, work is not None)
         self.ticks += self.runs[0].records[-1].ticks
         return result
 
@@ -109,7 +110,8 @@ class Devices:
         for run, device in zip(self.runs, self._devices, strict=True):
             if device is not None:
                 work = None if device.cannot_map(task) else device.do(task)
-                run.records.append(vector_record(task, place, activations, events, device, work, baseline, baseline_work))
+                record = vector_record(task, place, activations, events, device, work, baseline, baseline_work)
+                run.add(record, work is not None)
         if self.runs[0].machine is not None:
             self.ticks += self.runs[0].records[-1].ticks
 
@@ -130,5 +132,5 @@ class Devices:
             run.unwatched += 1
 
 
-def _device(machine: Machine | None, settings: Settings) -> Device | None:
-    return None if machine is None else Device(machine, settings.engine, settings.offchip)
+def _device(machine: Machine | None, settings: Settings, trace: Trace | None = None) -> Device | None:
+    return None if machine is None else Device(machine, settings.engine, settings.offchip, trace)

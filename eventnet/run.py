@@ -11,6 +11,7 @@ from eventnet.difference import Difference
 from eventnet.record import CATEGORIES, Record
 from hwmodel.ledger import Ledger
 from hwmodel.machine import Machine
+from scheduler.trace import Span, Trace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,6 +65,10 @@ class Run:
         Tensors that reached an operator and that nothing that was seen had made.
     settings
         Every flag of the call, for the report.
+    trace
+        What each unit copy did in the tasks, and each job if it was asked for.
+    spans
+        Of records of tasks, their part of the trace.
     """
 
     machine: Machine | None
@@ -73,6 +78,14 @@ class Run:
     outputs: Any = None
     difference: Difference | None = None
     unwatched: int = 0
+    trace: Trace | None = None
+    spans: dict[Record, Span] = field(default_factory=dict)
+
+    def add(self, record: Record, done: bool) -> None:
+        """Take a record in, together with the last span of the trace if the machine has done its task."""
+        self.records.append(record)
+        if done and self.trace is not None:
+            self.spans[record] = self.trace.spans[-1]
 
     @property
     def timed_records(self) -> list[Record]:
@@ -157,8 +170,10 @@ class Run:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """Sentences that the machine has to say about what was booked, such as how often its encoder is too slow."""
-        return () if self.machine is None else self.machine.remarks(self.ledger)
+        """Sentences about what was booked, such as how often an encoder is too slow, and of a trace that lacks its jobs."""
+        failed = self.trace.failed if self.trace is not None else ""
+        lacking = (f"the trace has operators only, since its jobs are not in their temporary file: {failed}",) if failed else ()
+        return lacking if self.machine is None else (*self.machine.remarks(self.ledger), *lacking)
 
     @property
     def speedup(self) -> float | None:
@@ -279,3 +294,15 @@ class Run:
         from eventnet.reports.document import write_json
 
         write_json(self, path)
+
+    def to_perfetto(self, path: str | Path) -> None:
+        """Write the trace for Perfetto or Chrome as JSON, whole or not at all; see `eventnet.reports.perfetto`."""
+        from eventnet.reports.perfetto import write_perfetto
+
+        write_perfetto(self, path)
+
+    def to_html(self, path: str | Path) -> None:
+        """Write one page that needs no network: totals, table, charts, prices and provenance, whole or not at all."""
+        from eventnet.reports.page import write_html
+
+        write_html(self, path)

@@ -15,6 +15,7 @@ from scheduler.engines import Engine, Values, check_engine
 Threshold = float | Mapping[str, float]
 FirstLayer = Literal["auto", "none"] | Sequence[str]
 Leading = Literal["sample", "sequence"]
+Level = Literal["auto", "operator", "job"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Settings:
     first_layer: FirstLayer = "auto"
     offchip: Offchip = "energy"
     leading: Leading = "sample"
+    trace: Level = "auto"
     strict: bool = False
     progress: bool = True
 
@@ -39,6 +41,12 @@ class Settings:
             _check_choice(where, "numerics", self.numerics, list(NUMERICS))
         _check_choice(where, "offchip", self.offchip, ("energy", "time"))
         _check_choice(where, "leading", self.leading, ("sample", "sequence"))
+        _check_choice(where, "trace", self.trace, ("auto", "operator", "job"))
+        if self.trace == "job" and self.engine == "bulk":
+            raise ParameterError(
+                f"{where}: trace is 'job' and engine is 'bulk', expected engine 'event' or 'auto' for a trace of jobs, since "
+                "the bulk engine plays none. Leave the engine out."
+            )
         if isinstance(self.first_layer, str):
             _check_choice(where, "first_layer", self.first_layer, ("auto", "none"))
         elif not isinstance(self.first_layer, list | tuple) or not all(isinstance(one, str) for one in self.first_layer):
@@ -74,6 +82,11 @@ class Settings:
         """Tell whether the values that flow are those of the untouched program: nothing multiplied, rounded or dropped."""
         thresholds = self.threshold.values() if isinstance(self.threshold, Mapping) else [self.threshold]
         return self.values == "reference" and self.numerics == "auto" and not any(thresholds)
+
+    @property
+    def traces_jobs(self) -> bool:
+        """Tell whether every job is traced: where that was asked for, or where the event engine was and nothing else."""
+        return self.trace == "job" or (self.trace == "auto" and self.engine == "event")
 
     def threshold_of(self, module: str) -> float:
         """Return the magnitude below which an activation of a module counts as zero."""

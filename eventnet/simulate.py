@@ -74,6 +74,9 @@ def simulate(
         ``"energy"`` charges the transfer of parameters that do not fit, ``"time"`` lets tasks wait for it as well.
     leading
         ``"sequence"`` declares the leading dimension of convolutions to be frames or crops of one sample.
+    trace
+        What `Run.to_perfetto` writes: ``"operator"``, ``"job"`` (every job of every unit copy, for which ``engine="auto"`` is
+        the event engine), or ``"auto"``: jobs if ``engine="event"`` was asked for.
     strict
         Refuse operators without event form, and tensors that nothing watched has made.
     progress
@@ -159,7 +162,12 @@ def _simulate_samples(
         )
     if not isinstance(samples, Iterable):
         raise ParameterError(f"{where}: samples is {samples!r}, expected tensors, tuples of arguments or dicts to go through.")
-    quiet = replace(settings, progress=False)
+    if settings.trace == "job":
+        raise ParameterError(
+            f"{where}: samples are given and trace is 'job', expected a trace of one sample, since statistics keep no runs. "
+            "Simulate that sample by itself."
+        )
+    quiet = replace(settings, progress=False, trace="operator")
 
     def one(sample_args: tuple[Any, ...], sample_kwargs: Mapping[str, Any]) -> Run:
         return _simulate(where, model, sample_args, dict(sample_kwargs), machines, baseline, quiet)[0]

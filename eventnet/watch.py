@@ -443,7 +443,8 @@ def watch(
     baseline
         What to compare with.
     **flags
-        As in `eventnet.simulate`: engine, values, numerics, threshold, first_layer, offchip, leading, strict, progress.
+        As in `eventnet.simulate`: engine, values, numerics, threshold, first_layer, offchip, leading, trace, strict,
+        progress.
 
     Raises
     ------

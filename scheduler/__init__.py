@@ -8,5 +8,6 @@ from scheduler.engines import run
 from scheduler.law import solve
 from scheduler.outcome import Outcome
 from scheduler.ready import ReadyQueue
+from scheduler.trace import Span, Trace
 
-__all__ = ["Outcome", "ReadyQueue", "play", "play_process", "run", "solve"]
+__all__ = ["Outcome", "ReadyQueue", "Span", "Trace", "play", "play_process", "run", "solve"]

@@ -17,6 +17,7 @@ from scheduler.lane import Bell, Lane
 from scheduler.pool import Pool
 from scheduler.ready import ReadyQueue
 from scheduler.ticks import TickEnvironment
+from scheduler.trace import StageLog
 from scheduler.waiting import no_such_round, refuse_undeclared
 
 Adder = Callable[[int], None]
@@ -24,14 +25,19 @@ AdderOf = Callable[[Block], Adder | None]
 
 
 class BlockWork:
-    """A block while its rounds are in flight: which jobs were done, and how their products are added."""
+    """A block while its rounds are in flight: which jobs were done, and how their products are added.
 
-    __slots__ = ("add", "block", "copies", "gaps", "need", "pointers", "rounds_left", "served", "ticks")
+    For a trace, also when each round was issued, and when each served job ended.
+    """
+
+    __slots__ = ("add", "block", "copies", "ends", "gaps", "issued", "need", "pointers", "rounds_left", "served", "ticks")
 
     def __init__(self, block: Block, add: Adder | None) -> None:
         self.block = block
         self.add = add
         self.served: list[int] = []
+        self.ends: list[int] = []
+        self.issued: list[int] = []
         self.pointers: list[int] = block.round_pointers.tolist()
         self.copies: list[int] = block.copy.tolist()
         self.ticks: list[int] = block.ticks.tolist()
@@ -80,6 +86,23 @@ class Round:
         self.to_start -= 1
         if not self.to_start:
             self.stage.round_started(self.number)
+
+
+class TracedRound(Round):
+    """A round of which a trace wants to know when it was issued, and when its jobs ended."""
+
+    __slots__ = ("ends", "env")
+
+    def __init__(self, stage: "StageRun", work: BlockWork, number: int, jobs: int, watched: bool) -> None:
+        super().__init__(stage, work, number, jobs, watched)
+        self.env = stage.env
+        self.ends = work.ends
+        work.issued.append(stage.env.now)
+
+    def finish(self, job: int) -> None:
+        """Note when a job ends, and finish it."""
+        self.ends.append(self.env.now)
+        super().finish(job)
 
 
 class Dispatcher:
@@ -139,6 +162,8 @@ class StageRun:
             self.lanes = [Lane(env, index, self.bell, None) for index in range(stage.unit.copies)]
 
         self._inboxes = [lane.inbox.append for lane in self.lanes]
+        self._round: type[Round] = Round
+        self._log: StageLog | None = None
 
         self.useful_ticks = 0
         self.jobs = 0
@@ -156,6 +181,10 @@ class StageRun:
         self._blocks: Iterator[Block] = iter(stage.blocks())
         self._work: BlockWork | None = None
         self._next = 0  # the next round's number in its block
+
+    def trace(self, log: StageLog) -> None:
+        """Tell a log of every job; to be called before the stage begins."""
+        self._log, self._round = log, TracedRound
 
     def begin(self) -> None:
         """Start the lanes and open the first block; `prepare` then offers the first round."""
@@ -216,7 +245,7 @@ class StageRun:
         assert work is not None
         first, stop = work.pointers[self._next], work.pointers[self._next + 1]
         watched = self.upstream is not None and self.stage.slots is not None
-        round_ = Round(self, work, number, stop - first, watched)
+        round_ = self._round(self, work, number, stop - first, watched)
         self._offered = False
         self.issued += 1
         self.last_issue = self.env.now
@@ -268,6 +297,8 @@ class StageRun:
                 useful_ticks, jobs = work.book(self.ledger)
                 self.useful_ticks += useful_ticks
                 self.jobs += jobs
+                if self._log is not None:
+                    self._log.book(work, self.stage.latency)
         if retired or empty:
             self._forget()
             self.prepare()

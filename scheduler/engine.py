@@ -13,7 +13,7 @@ and every job that a unit serves adds its own products to the output.
 """
 
 from collections.abc import Generator
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import cast
 
 import numpy as np
@@ -25,10 +25,11 @@ from hwmodel.products import Products
 from scheduler.dispatch import Adder, Dispatcher, StageRun
 from scheduler.outcome import Outcome
 from scheduler.ticks import TickEnvironment
+from scheduler.trace import Trace
 from scheduler.waiting import nothing_can_happen, too_many_ticks
 
 
-def play(plan: Plan, products: Products | None = None) -> Outcome:
+def play(plan: Plan, products: Products | None = None, trace: Trace | None = None) -> Outcome:
     """Play a plan from tick 0 in an environment of its own.
 
     Parameters
@@ -37,6 +38,8 @@ def play(plan: Plan, products: Products | None = None) -> Outcome:
         What there is to do.
     products
         Where the jobs add their products; None to multiply nothing.
+    trace
+        What is told of every job if it asks for them.
 
     Raises
     ------
@@ -46,15 +49,20 @@ def play(plan: Plan, products: Products | None = None) -> Outcome:
     Cost: about two bare SimPy timeouts a job.
     """
     env = TickEnvironment()
-    process = env.process(play_process(env, plan, products))
+    process = env.process(play_process(env, plan, products, trace))
     env.run()
     if not process.triggered:
         raise nothing_can_happen()
     return cast("Outcome", process.value)
 
 
-def play_process(env: TickEnvironment, plan: Plan, products: Products | None) -> Generator[Event, None, Outcome]:
-    """Play a plan in an environment whose time is counted in ticks; the process's value is the outcome."""
+def play_process(
+    env: TickEnvironment, plan: Plan, products: Products | None, trace: Trace | None = None
+) -> Generator[Event, None, Outcome]:
+    """Play a plan in an environment whose time is counted in ticks; the process's value is the outcome.
+
+    Plans that are played at the same time have a trace each.
+    """
     started = env.now
     ledger = Ledger()
     dispatcher = Dispatcher(env)
@@ -71,6 +79,10 @@ def play_process(env: TickEnvironment, plan: Plan, products: Products | None) ->
 
     for before, after in pairwise(stages):
         before.downstream, after.upstream = after, before
+    if trace is not None and trace.jobs:
+        first_copies = accumulate((stage.unit.copies for stage in plan.stages), initial=0)
+        for stage, first_copy in zip(stages, first_copies, strict=False):
+            stage.trace(trace.log(first_copy, started))
     for stage in stages:
         stage.on_end = one_ended
     for stage in stages:

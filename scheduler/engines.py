@@ -11,6 +11,7 @@ from hwmodel.vector import VectorTask
 from scheduler.engine import play
 from scheduler.law import solve
 from scheduler.outcome import Outcome
+from scheduler.trace import Trace
 
 Engine = Literal["auto", "event", "bulk"]
 ENGINES = ("auto", "event", "bulk")
@@ -18,7 +19,12 @@ Values = Literal["events", "reference"]
 
 
 def run(
-    machine: Machine, task: Task | VectorTask, engine: Engine = "auto", values: Values = "events", integers: bool = False
+    machine: Machine,
+    task: Task | VectorTask,
+    engine: Engine = "auto",
+    values: Values = "events",
+    integers: bool = False,
+    trace: Trace | None = None,
 ) -> Outcome:
     """Let time pass over one task on one machine.
 
@@ -31,16 +37,21 @@ def run(
     engine
         ``"event"``: SimPy, job by job, each of which adds its own products up. ``"bulk"``: the same law of time over whole
         arrays, the same outcome, and products by the fast kernels. ``"auto"``: the fastest that answers the question, which
-        is bulk.
+        is bulk unless a trace asks for jobs.
     values
         ``"events"`` adds the products, ``"reference"`` multiplies nothing.
     integers
         Also add up small positive integers in the same zero pattern, for an exact comparison.
+    trace
+        Where to keep what happened when, task after task: ``scheduler.Trace()`` for every job, ``scheduler.Trace(jobs=False)``
+        for the times of unit copies only.
 
     Raises
     ------
     UnknownNameError
         If there is no such engine, or no such kind of values.
+    ParameterError
+        If the trace asks for jobs and the engine is bulk, which plays none.
     UnsupportedError
         If the machine cannot map the task.
     """
@@ -52,8 +63,25 @@ def run(
     check_engine(engine, "scheduler.run")
     if values not in ("events", "reference"):
         raise UnknownNameError(f"scheduler.run: values is {values!r}, {expected_one_of(str(values), ('events', 'reference'))}")
+    by_jobs = engine == "event" or (engine == "auto" and trace is not None and trace.jobs)
+    if engine == "bulk" and trace is not None and trace.jobs:
+        raise ParameterError(
+            "scheduler.run: engine is 'bulk' and the trace asks for jobs, expected engine 'event' or 'auto'. The bulk engine "
+            "plays no jobs; scheduler.Trace(jobs=False) asks for the times of unit copies only."
+        )
+    if trace is None:
+        return _run(machine, task, by_jobs, values, integers, None)
+    trace.begin()
+    outcome = _run(machine, task, by_jobs, values, integers, trace)
+    trace.add(outcome)
+    return outcome
+
+
+def _run(
+    machine: Machine, task: Task | VectorTask, by_jobs: bool, values: Values, integers: bool, trace: Trace | None
+) -> Outcome:
     if isinstance(task, VectorTask):
-        return _run_vector(machine, task, engine)
+        return _run_vector(machine, task, by_jobs, trace)
     reason = machine.cannot_map(task)
     if reason is not None:
         raise UnsupportedError(
@@ -61,19 +89,19 @@ def run(
             "Choose another machine for it."
         )
     plan, with_values = machine.plan(task), values == "events" and Products.possible(task)
-    if engine == "event":
-        return play(plan, Products(task, with_values, integers) if with_values or integers else None)
+    if by_jobs:
+        return play(plan, Products(task, with_values, integers) if with_values or integers else None, trace)
     return solve(plan, multiply_all(task, integers, with_values) if with_values or integers else None)
 
 
-def _run_vector(machine: Machine, task: VectorTask, engine: Engine) -> Outcome:
+def _run_vector(machine: Machine, task: VectorTask, by_jobs: bool, trace: Trace | None) -> Outcome:
     plan = machine.vector_plan(task)
     if plan is None:
         raise UnsupportedError(
             f"scheduler.run: machine {machine.name!r} cannot run task {task.name!r} ({task.op}), because it has no unit for "
             "vector work. Choose another machine for it."
         )
-    return play(plan) if engine == "event" else solve(plan)
+    return play(plan, trace=trace) if by_jobs else solve(plan)
 
 
 def check_engine(engine: str, where: str) -> None:

@@ -73,6 +73,7 @@ class Pool:
 
     def _start(self, lane: Lane, job: Job) -> None:
         number, ticks, round_ = job
+        round_.work.copies[number] = lane.index  # a trace asks who took a job that named nobody
         if ticks:
             lane.inbox.append(job)
             lane.bell.ring()

@@ -13,14 +13,26 @@ def table(run: Run) -> str:
     """Return the table and the totals of a run; calls of one module's operator share a row."""
     if run.machine is None:
         return str(run.agreement)
+    rows = operator_rows(run)
+    lines = aligned(rows, left=2) if len(rows) > 1 else ["no operator took time"]
+    totals = aligned(total_rows(run), left=1)
+    if run.baseline is not None:
+        totals.append(f"speed-up {_ratio(run.speedup)} over all tasks, {_ratio(run.speedup_conv)} over convolutions")
+    return "\n".join([title(run), "", *lines, "", *totals, "", *(f"{label:<11}{says}" for label, says in notes(run))])
+
+
+def operator_rows(run: Run) -> list[list[str]]:
+    """Return the heads, and a row for each operator that took time or multiplied."""
     compared = run.baseline is not None
     heads = ["module", "operator", "calls", "macs", "effectual macs", "zeros", "ticks"]
     heads += ["baseline", "speed-up"] if compared else []
     heads += ["chip energy", *(CATEGORY_HEADS[category] for category in CATEGORIES)]
-    timed = [record for record in run.timed_records if record.ticks or not record.vector]
-    rows = [_row(records, compared) for records in grouped(timed)]
-    lines = aligned([heads, *rows], left=2) if rows else ["no operator took time"]
-    return "\n".join([_title(run), "", *lines, "", *_totals(run)])
+    return [heads, *(_row(records, compared) for records in operator_groups(run))]
+
+
+def operator_groups(run: Run) -> list[list[Record]]:
+    """Return the records of each of these rows."""
+    return grouped(record for record in run.timed_records if record.ticks or not record.vector)
 
 
 def grouped(records: Iterable[Record]) -> list[list[Record]]:
@@ -55,7 +67,8 @@ def quantity(value: float, unit: str) -> str:
     return f"{value * 1e12:.3g} p{unit}"
 
 
-def _title(run: Run) -> str:
+def title(run: Run) -> str:
+    """Say on what a run was, and against what."""
     assert run.machine is not None
     against = f" against {run.baseline.name}" if run.baseline is not None else ""
     return f"{run.machine.name}{against}: {run.machine.paper}"
@@ -89,39 +102,43 @@ def _speedup(records: list[Record]) -> float | None:
     return sum(one.ticks * (one.speedup or 0) for one in timed) / ticks if ticks else None
 
 
-def _totals(run: Run) -> list[str]:
-    lines = [*_comparison(run), ""]
-    lines.append(f"zeros      {run.zero_fraction:.1%} of the operands of the multiplications, padding included")
+def notes(run: Run) -> list[tuple[str, str]]:
+    """Return what else there is to say of a run, each sentence with what it is about."""
+    said = [("zeros", f"{run.zero_fraction:.1%} of the operands of the multiplications, padding included")]
     lane_ticks = sum(run.lane_ticks.values())
     shares = ", ".join(f"{_share(ticks, lane_ticks)} {name.replace('_', ' ')}" for name, ticks in run.lane_ticks.items())
-    lines.append(f"lane time  {shares}")
+    said.append(("lane time", shares))
     if run.offchip_pj:
         loads = sum(one.offchip_bytes for one in run.records)
         seconds = sum(one.offchip_seconds for one in run.records)
-        lines.append(
-            f"off chip   {loads:,} bytes of parameters that do not fit, {quantity(run.offchip_pj * 1e-12, 'J')}, "
-            f"{quantity(seconds, 's')} beside the chip's own time"
+        said.append(
+            (
+                "off chip",
+                f"{loads:,} bytes of parameters that do not fit, {quantity(run.offchip_pj * 1e-12, 'J')}, "
+                f"{quantity(seconds, 's')} beside the chip's own time",
+            )
         )
-    lines += [f"remark     {remark}" for remark in run.remarks]
-    lines += _on_purpose(run)
-    lines.append(f"coverage   {run.coverage:.1%} of the macs took time")
+    said += [("remark", remark) for remark in run.remarks]
+    said += _on_purpose(run)
+    said.append(("coverage", f"{run.coverage:.1%} of the macs took time"))
     if run.in_pipeline:
         listed = ", ".join(f"{name} x{count}" for name, count in run.in_pipeline.items())
-        lines.append(f"pipelined  behind the product they are a function of, without ticks: {listed}")
+        said.append(("pipelined", f"behind the product they are a function of, without ticks: {listed}"))
     if run.others:
         listed = ", ".join(f"{name} x{count}" for name, count in run.others.items())
-        lines.append(f"other      in PyTorch, without ticks: {listed}")
-    for why in dict.fromkeys(f"{one.op} in {one.name}: {one.why}" for one in run.records if one.why):
-        lines.append(f"not mapped {why}")
+        said.append(("other", f"in PyTorch, without ticks: {listed}"))
+    said += [
+        ("not mapped", why) for why in dict.fromkeys(f"{one.op} in {one.name}: {one.why}" for one in run.records if one.why)
+    ]
     if run.unwatched:
-        lines.append(f"unwatched  {run.unwatched} tensors that reached an operator were made by nothing that was watched")
+        said.append(("unwatched", f"{run.unwatched} tensors that reached an operator were made by nothing that was watched"))
     if run.difference is not None:
-        lines.append(f"outputs    {run.difference}")
-    lines.append("agreement  " + ("not checked" if run.agreement is None else str(run.agreement)))
-    return lines
+        said.append(("outputs", str(run.difference)))
+    said.append(("agreement", "not checked" if run.agreement is None else str(run.agreement)))
+    return said
 
 
-def _on_purpose(run: Run) -> list[str]:
+def _on_purpose(run: Run) -> list[tuple[str, str]]:
     """Say what was changed on purpose: by a threshold, and by writing numbers as the hardware does."""
     numerics = sorted({one.numerics for one in run.records if one.numerics})
     lines = []
@@ -129,15 +146,15 @@ def _on_purpose(run: Run) -> list[str]:
         together = f", together with {' and '.join(numerics)}," if numerics else ""
         moved = run.difference
         far = f", which{together} moved the outputs by at most {moved.size}" if moved is not None and moved.comparable else ""
-        lines.append(f"threshold  {run.pruned:,} nonzero activations dropped{far}")
+        lines.append(("threshold", f"{run.pruned:,} nonzero activations dropped{far}"))
     if numerics:
         fixed = any(one.activation_fraction_bits is not None for one in run.records)
         counted = f": {run.saturated:,} elements saturated, {run.vanished:,} nonzero ones became zero" if fixed else ""
-        lines.append(f"numerics   {' and '.join(numerics)}{counted}")
+        lines.append(("numerics", f"{' and '.join(numerics)}{counted}"))
     return lines
 
 
-def _comparison(run: Run) -> list[str]:
+def total_rows(run: Run) -> list[list[str]]:
     """Set the totals of the machine beside the baseline's, with what was gained."""
     ours, theirs = run.total, run.baseline_total
     assert ours is not None
@@ -158,10 +175,7 @@ def _comparison(run: Run) -> list[str]:
             other = getattr(theirs, name)
             row += [quantity(other, unit), _ratio(other / mine if mine and run.comparable else None)]
         rows.append(row)
-    lines = aligned(rows, left=1)
-    if theirs is not None:
-        lines.append(f"speed-up {_ratio(run.speedup)} over all tasks, {_ratio(run.speedup_conv)} over convolutions")
-    return lines
+    return rows
 
 
 def _share(part: int, whole: int) -> str:

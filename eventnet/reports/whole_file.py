@@ -2,13 +2,23 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from hwmodel.errors import DataError
 
 
 def write_whole(path: str | Path, text: str) -> None:
-    """Write text to a file beside the target, then put it in the target's place in one step.
+    """Write text to a file; see `whole_file`."""
+    with whole_file(path) as file:
+        file.write(text)
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[TextIO]:
+    """Give a file beside the target to write into, and put it in the target's place in one step when all is written.
 
     Raises
     ------
@@ -19,11 +29,12 @@ def write_whole(path: str | Path, text: str) -> None:
     temporary = None
     try:
         if target.exists() and not target.is_file():  # a pipe or a device, which has no halves
-            target.write_text(text, encoding="utf-8")
+            with target.open("w", encoding="utf-8") as file:
+                yield file
             return
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())

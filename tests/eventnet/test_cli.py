@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 
 from eventnet.cli import machine_from, main
+from hwmodel import machines
 
 FACTORY = """
 import torch
@@ -56,6 +57,35 @@ def test_run_prints_the_table_and_writes_json(factory, picture, tmp_path, capsys
     assert printed.startswith("cnvlutin against dadiannao: ")
     assert "both exact checks hold" in printed
     assert json.loads(out.read_text())["totals"]["coverage"] == 1.0
+
+
+def test_run_writes_a_trace_of_every_job(factory, tmp_path, capsys):
+    out = tmp_path / "trace.json"
+    assert main(["run", f"{factory}:with_inputs", "--perfetto", str(out), "--trace", "job"]) == 0
+    events = json.loads(out.read_text())["traceEvents"]
+    assert [one["name"] for one in events if one.get("cat") == "job"] == ["round 0"] * 4
+
+
+def test_run_writes_a_page(factory, tmp_path, capsys):
+    out = tmp_path / "run.html"
+    assert main(["run", f"{factory}:with_inputs", "--html", str(out)]) == 0
+    assert out.read_text().startswith("<!DOCTYPE html>")
+
+
+def test_every_machine_is_compared_in_one_table(factory, capsys):
+    assert main(["run", f"{factory}:with_inputs", "--machine", "all"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "8 macs, of which 8 (100.0%) are effectual"
+    assert sorted(line.split()[0] for line in lines[4:] if line.split()[:1] and line.split()[0] in machines()) == sorted(
+        machines()
+    )
+    assert lines[-1] == "agreement  not checked, since PyTorch's own values flowed and nothing was multiplied"
+
+
+def test_the_machines_may_multiply_too(factory, capsys, monkeypatch):
+    monkeypatch.setattr("eventnet.cli.machines", lambda: ["cnvlutin", "dadiannao"])  # others may need numerics of their own
+    assert main(["run", f"{factory}:with_inputs", "--machine", "all", "--values", "events"]) == 0
+    assert "agreement  dadiannao: every product agrees with PyTorch" in capsys.readouterr().out
 
 
 def test_a_named_model_runs_on_a_photograph(capsys):
@@ -132,6 +162,31 @@ def test_machines_and_models_are_listed(capsys):
             ["lenet300", "--json", "/no/such/folder/run.json"],
             "writing '/no/such/folder/run.json': '/no/such/folder' is no folder that can be written or the path is a folder "
             "itself, expected a file that can be written. Choose another path.",
+        ),
+        (
+            ["lenet300", "--machine", "all", "--baseline", "dadiannao"],
+            "eventnet run: --machine all comes with --baseline dadiannao, expected one machine for that. Name it, or take the table "
+            "alone.",
+        ),
+        (
+            ["lenet300", "--machine", "all", "--json", "run.json"],
+            "eventnet run: --machine all comes with --json run.json, expected one machine for that. Name it, or take the table "
+            "alone.",
+        ),
+        (
+            ["lenet300", "--html", "/no/such/folder/run.html"],
+            "writing '/no/such/folder/run.html': '/no/such/folder' is no folder that can be written or the path is a folder "
+            "itself, expected a file that can be written. Choose another path.",
+        ),
+        (
+            ["lenet300", "--perfetto", "/no/such/folder/trace.json"],
+            "writing '/no/such/folder/trace.json': '/no/such/folder' is no folder that can be written or the path is a folder "
+            "itself, expected a file that can be written. Choose another path.",
+        ),
+        (
+            ["lenet300", "--trace", "job", "--engine", "bulk"],
+            "eventnet.simulate: trace is 'job' and engine is 'bulk', expected engine 'event' or 'auto' for a trace of jobs, since "
+            "the bulk engine plays none. Leave the engine out.",
         ),
         (
             ["missing.py:make"],

@@ -476,7 +476,7 @@ def test_weights_computed_from_parameters_are_static():
 def test_an_unknown_flag_names_the_known_ones():
     message = (
         "eventnet.watch: there is no argument 'speed', expected one of engine, first_layer, leading, numerics, offchip, progress, "
-        "strict, threshold, values."
+        "strict, threshold, trace, values."
     )
     with pytest.raises(hwmodel.ParameterError, match=f"^{re.escape(message)}$"), eventnet.watch(speed=3):
         pass
