@@ -109,7 +109,7 @@ class Slab:
 
 @dataclass(frozen=True)
 class Mapping:
-    """How a layer runs, in the letters of the paper, and f, the columns of a piece (all of them unless the GLB is too small)."""
+    """How a layer runs, in the letters of the paper; f columns make a piece, all of them unless the GLB is too small."""
 
     layer: Layer
     e: int

@@ -119,7 +119,7 @@ def _dealt(operands: int, channels: int, lanes: int, brick: int) -> Walk:
 @_kept
 def _by_rows(kernel: tuple[int, int, int, int], channels: int, sets: int) -> Walk:
     frames, depth, rows, columns = kernel
-    above, row, column, channel = (one.reshape(-1) for one in np.indices((frames * depth, rows, columns, channels)))
+    above, row, _, channel = (one.reshape(-1) for one in np.indices((frames * depth, rows, columns, channels)))
     lane = row * sets + (above * channels + channel) * sets // (frames * depth * channels)
     return _walk(np.arange(lane.size), lane, brick=np.zeros_like(lane), lanes=rows * sets, channels=channels)
 

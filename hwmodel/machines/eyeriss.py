@@ -29,6 +29,7 @@ the way out, at no cost. A fully connected layer is a convolution of one positio
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -168,9 +169,7 @@ class _Part:
         return [(start + self.columns.start, start + self.columns.stop) for start in starts]
 
 
-def _work(
-    task: Task, mapping: Mapping, walk: Walk, counter: LaneCounter, elements: NDArray[np.int64], part: _Part
-) -> Block:
+def _work(task: Task, mapping: Mapping, walk: Walk, counter: LaneCounter, elements: NDArray[np.int64], part: _Part) -> Block:
     """Make a job for each element of each round: a row of a filter at an output position, for its share of the operands."""
     layer, rows, rounds, lanes = mapping.layer, len(part.slab.rows), len(part.columns), walk.lane_pointers.size - 1
     windows = part.windows(layer)
@@ -178,7 +177,7 @@ def _work(
     shape = rounds, rows, mapping.t, lanes
     events = np.broadcast_to(counts[:, :, None], shape).reshape(-1)
     edges = np.arange(mapping.t + 1) * layer.filters // mapping.t
-    filters = tuple(slice(int(begin), int(end)) for begin, end in zip(edges[:-1], edges[1:], strict=True))
+    filters = tuple(slice(int(begin), int(end)) for begin, end in pairwise(edges))
     share = np.broadcast_to(np.arange(mapping.t)[None, None, :, None], shape).reshape(-1)
     filters_of_job = np.diff(edges)[share]
     operands = np.broadcast_to(walk.operands_per_lane, shape).reshape(-1)
@@ -206,7 +205,7 @@ def _events(
     share: NDArray[np.int64],
 ) -> Events:
     """Compress the events of each window and lane once, and give them to the job of each set of filters."""
-    rounds, rows, sets, lanes = shape
+    rounds, _, _, lanes = shape
     found = [lane_events(task, walk, *one) for one in windows]
     sizes = np.stack([np.diff(one.pointers).reshape(rounds, lanes) for one in found], axis=1)
     before = np.cumsum([0, *(one.positions.size for one in found[:-1])])

@@ -42,7 +42,5 @@ TABLE = PriceTable(
             READ: _fitted(LINK_WORD_PJ / WORD_BYTES, "309 pJ for 16 bits over the link, without the memory behind it"),
         }
     ),
-    static=MappingProxyType(
-        {"chip.static": StaticPower(STATIC_W, f"{FIT}: 192.6 mW at all times", "recalled", NODE_NM)}
-    ),
+    static=MappingProxyType({"chip.static": StaticPower(STATIC_W, f"{FIT}: 192.6 mW at all times", "recalled", NODE_NM)}),
 )
