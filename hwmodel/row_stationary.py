@@ -53,18 +53,18 @@ class Layer:
 
     @staticmethod
     def of(task: Task) -> "Layer":
-        """See a task as rows."""
+        """See a task as rows; what a task has none of counts as one."""
         frames, depth, rows, columns = task.window_shape
         kernel_frames, kernel_depth, filter_rows, filter_columns = task.kernel_shape
         return Layer(
-            groups=task.groups,
-            images=frames * depth,
-            filters=task.filters,
-            channels=kernel_frames * kernel_depth * task.group_channels,
-            filter_rows=filter_rows,
-            filter_columns=filter_columns,
-            rows=rows,
-            columns=columns,
+            groups=max(1, task.groups),
+            images=max(1, frames * depth),
+            filters=max(1, task.filters),
+            channels=max(1, kernel_frames * kernel_depth * task.group_channels),
+            filter_rows=max(1, filter_rows),
+            filter_columns=max(1, filter_columns),
+            rows=max(1, rows),
+            columns=max(1, columns),
             row_stride=_distance(task.taps[2]),
             column_stride=_distance(task.taps[3]),
             row_dilation=_distance(task.taps[2].T),

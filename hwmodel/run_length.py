@@ -27,8 +27,8 @@ def compressed_bytes(nonzero: NDArray[np.uint8]) -> int:
 
     Cost: a copy, and a look at each value.
     """
-    streams = np.moveaxis(nonzero, -1, 1).reshape(len(nonzero), -1)
-    return sum(-(-_pairs(np.ascontiguousarray(stream)) // PAIRS_PER_WORD) * WORD_BYTES for stream in streams)
+    planes = np.ascontiguousarray(np.moveaxis(nonzero, -1, 1))
+    return sum(-(-_pairs(stream.reshape(-1)) // PAIRS_PER_WORD) * WORD_BYTES for stream in planes)
 
 
 @compiled

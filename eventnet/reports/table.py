@@ -99,8 +99,8 @@ def _totals(run: Run) -> list[str]:
         loads = sum(one.offchip_bytes for one in run.records)
         seconds = sum(one.offchip_seconds for one in run.records)
         lines.append(
-            f"off chip   {loads:,} bytes of parameters that do not fit, {quantity(run.offchip_pj * 1e-12, 'J')}, "
-            f"{quantity(seconds, 's')} beside the chip's own time"
+            f"off chip   {loads:,} bytes of parameters and feature maps that do not stay on the chip, "
+            f"{quantity(run.offchip_pj * 1e-12, 'J')}, {quantity(seconds, 's')} beside the chip's own time"
         )
     lines += [f"remark     {remark}" for remark in run.remarks]
     lines += _on_purpose(run)

@@ -18,8 +18,8 @@ of them a rectifier will make zero. Nothing stays on the chip from one layer to 
 
 Frames of a task are images; ``batch`` of them may share a pass, as in the published runs (4 for AlexNet, 3 for VGG-16).
 
-Simplified: the GLB is 100 KB, taken as 100,000 bytes: with the 102,400 of its 25 banks two of VGG-16's stages would take twice
-as many channels a pass as published counts say; passes over one column of outputs follow each other, which moves work within
+Simplified: the GLB is 100 KB, taken as 100,000 bytes: with the 102,400 of its 25 banks VGG-16's second and third stage
+would take two channels a pass and one, where the published counts say one and two; passes over one column of outputs follow each other, which moves work within
 a layer and no total; the ramp at the start of a pass, on average 324 to 1778 ticks in AlexNet, is left out, since passes of
 the same shape have published ramps a factor of 2.6 apart; off-chip transfers overlap (the chip waits for those of feature
 maps; no rule gives the published waits); a layer's configuration takes no time; idle slots of the last pass take their ticks;
@@ -108,6 +108,8 @@ class Eyeriss(Machine):
 
     def feature_map_bytes(self, task: Task) -> int:
         """Count what is read of the inputs, compressed unless they are the program's, and what is written."""
+        if not task.macs:
+            return 0
         mapping, nonzero = self.mapping(task), task.activations.nonzero
         inputs = nonzero.size * WORD_BYTES if task.first_layer else compressed_bytes(nonzero)
         second = WORD_BYTES * task.groups * task.operands * task.filters if task.two_activations else 0
@@ -117,10 +119,11 @@ class Eyeriss(Machine):
     def plan(self, task: Task) -> Plan:
         """Make three stages of a round for each column of outputs: words come, elements work, sums leave."""
         mapping = self.mapping(task)
+        slabs = list(mapping.slabs()) if task.macs else []
         stages: list[tuple[Unit, Callable[[], Iterator[Block]]]] = [
-            (Unit("input_bus", 2), lambda: (self._delivery(mapping, slab) for slab in mapping.slabs())),
-            (Unit("pe", self.rows * self.columns), lambda: self._passes(task, mapping)),
-            (Unit("psum_bus", 2), lambda: (self._collection(mapping, slab) for slab in mapping.slabs())),
+            (Unit("input_bus", 2), lambda: (self._delivery(mapping, slab) for slab in slabs)),
+            (Unit("pe", self.rows * self.columns), lambda: self._passes(task, mapping, slabs)),
+            (Unit("psum_bus", 2), lambda: (self._collection(mapping, slab) for slab in slabs)),
         ]
         return Plan(tuple(Stage(unit, blocks, slots=1) for unit, blocks in stages))
 
@@ -142,11 +145,11 @@ class Eyeriss(Machine):
         every_round = np.ones(rounds, dtype=np.int64)
         return _buses(ticks, {"glb.write_word": every_round * there, "glb.read_word": every_round * (back + outputs)})
 
-    def _passes(self, task: Task, mapping: Mapping) -> Iterator[Block]:
+    def _passes(self, task: Task, mapping: Mapping, slabs: list[Slab]) -> Iterator[Block]:
         walk = by_rows(task, mapping.r)
         counter = LaneCounter(task, walk)
         elements = mapping.elements(self.array)
-        for slab in mapping.slabs():
+        for slab in slabs:
             at_once = max(1, min(ranges.WINDOWS_PER_RANGE, ranges.OPERANDS_PER_RANGE // task.operands) // len(slab.rows))
             for image in slab.images:
                 for first in range(slab.columns.start, slab.columns.stop, at_once):
@@ -224,12 +227,12 @@ def _spread(words: int, rounds: int) -> NDArray[np.int64]:
 
 
 def _buses(ticks: NDArray[np.int64], round_actions: dict[str, NDArray[np.int64]]) -> Block:
-    """Make rounds of a job for each bus: ticks (rounds, buses)."""
+    """Make rounds of a job for each bus, none of whose ticks is spent on an operand: ticks (rounds, buses)."""
     rounds, buses = ticks.shape
     return Block(
         round_pointers=np.arange(rounds + 1) * buses,
         copy=np.tile(np.arange(buses), rounds),
         ticks=ticks.reshape(-1),
-        useful_ticks=ticks.reshape(-1),
+        useful_ticks=np.zeros(ticks.size, dtype=np.int64),
         round_actions=round_actions,
     )
