@@ -37,8 +37,8 @@ class Work:
 class Device:
     """One machine that does a run's tasks in order.
 
-    ``offchip="time"`` makes a task last at least as long as the transfer of the weights that are not on the chip, which
-    overlaps with it; ``"energy"`` only charges it. A trace, if there is one, is told of every task.
+    ``offchip="time"`` makes a task last at least as long as the transfer of what is not on the chip, which overlaps with it;
+    ``"energy"`` only charges it. A trace, if there is one, is told of every task.
     """
 
     machine: Machine
@@ -64,6 +64,12 @@ class Device:
         stored = self.machine.stored_bytes
         return replace(parameter, bytes=stored(task, parameter.bytes), read_bytes=stored(task, parameter.read_bytes))
 
+    def _offchip_bytes(self, task: Task | VectorTask, parameter: Parameter) -> int:
+        parameters = self.memory.use(self._stored(task, parameter))
+        if isinstance(task, VectorTask):
+            return parameters
+        return parameters * self.machine.weight_reads(task) + self.machine.feature_map_bytes(task)
+
     def do(self, task: Task | VectorTask, parameter: Parameter = NO_PARAMETER, multiply: bool = False) -> Work:
         """Do one task.
 
@@ -78,7 +84,7 @@ class Device:
         """
         machine = self.machine
         outcome = run(machine, task, self.engine, "events" if multiply else "reference", multiply, self.trace)
-        offchip_bytes = self.memory.use(self._stored(task, parameter))
+        offchip_bytes = self._offchip_bytes(task, parameter)
         offchip_seconds = self.memory.seconds(offchip_bytes)
         offchip_ticks = int(np.ceil(offchip_seconds * machine.clock_hz))
         waited = max(0, offchip_ticks - outcome.ticks) if self.offchip == "time" else 0

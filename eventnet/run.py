@@ -129,7 +129,7 @@ class Run:
 
     @property
     def offchip_pj(self) -> float:
-        """Energy of bringing parameters that do not fit onto the chip."""
+        """Energy of moving what does not stay on the chip: parameters that do not fit, and feature maps of some machines."""
         return sum(record.offchip_pj for record in self.records)
 
     @property

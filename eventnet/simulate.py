@@ -71,7 +71,7 @@ def simulate(
     first_layer
         ``"auto"``: a convolution of the program's inputs; ``"none"``; or a list of module names.
     offchip
-        ``"energy"`` charges the transfer of parameters that do not fit, ``"time"`` lets tasks wait for it as well.
+        ``"energy"`` charges the transfer of what does not stay on the chip, ``"time"`` lets tasks wait for it as well.
     leading
         ``"sequence"`` declares the leading dimension of convolutions to be frames or crops of one sample.
     trace

@@ -61,10 +61,18 @@ class Machine(ABC):
         """Give what so many bytes of a task's dense weights take in weight memory, if the machine stores them compressed."""
         return dense_bytes
 
+    def weight_reads(self, task: Task) -> int:
+        """Count how often a task reads weights that do not stay on the chip."""
+        return 1
+
+    def feature_map_bytes(self, task: Task) -> int:
+        """Count the bytes of a task's activations and outputs that cross the chip's border; none if they stay on the chip."""
+        return 0
+
     @property
     @abstractmethod
     def offchip_bytes_per_second(self) -> float:
-        """Give the rate at which parameters come onto the chip."""
+        """Give the rate at which bytes cross the border of the chip."""
 
     @property
     def static_copies(self) -> Mapping[str, int]:

@@ -81,6 +81,14 @@ def dealt(task: Task, lanes: int, brick: int) -> Walk:
     return _dealt(task.operands, task.group_channels, lanes, brick)
 
 
+def by_rows(task: Task, sets: int) -> Walk:
+    """Give lane ``row * sets + set`` what a row of the kernel reads of a share of the channels, one brick for each lane.
+
+    Kernel positions in depth count as more channels; neighbouring ones go to the same of ``sets`` shares.
+    """
+    return _by_rows(task.kernel_shape, task.group_channels, sets)
+
+
 # Many layers of a network, and every sample, have the same walk: the last ones made are kept.
 _kept = lru_cache(maxsize=128)
 
@@ -106,6 +114,14 @@ def _dealt(operands: int, channels: int, lanes: int, brick: int) -> Walk:
     position, channel = np.divmod(np.arange(operands), channels)
     nth = position * -(-channels // brick) + channel // brick
     return _walk(np.arange(operands), nth % lanes, brick=nth, lanes=lanes, channels=channels)
+
+
+@_kept
+def _by_rows(kernel: tuple[int, int, int, int], channels: int, sets: int) -> Walk:
+    frames, depth, rows, columns = kernel
+    above, row, _, channel = (one.reshape(-1) for one in np.indices((frames * depth, rows, columns, channels)))
+    lane = row * sets + (above * channels + channel) * sets // (frames * depth * channels)
+    return _walk(np.arange(lane.size), lane, brick=np.zeros_like(lane), lanes=rows * sets, channels=channels)
 
 
 def _walk(operand: NDArray[np.int64], lane: NDArray[np.int64], brick: NDArray[np.int64], lanes: int, channels: int) -> Walk:

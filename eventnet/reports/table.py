@@ -114,8 +114,8 @@ def notes(run: Run) -> list[tuple[str, str]]:
         said.append(
             (
                 "off chip",
-                f"{loads:,} bytes of parameters that do not fit, {quantity(run.offchip_pj * 1e-12, 'J')}, "
-                f"{quantity(seconds, 's')} beside the chip's own time",
+                f"{loads:,} bytes of parameters and feature maps that do not stay on the chip, "
+                f"{quantity(run.offchip_pj * 1e-12, 'J')}, {quantity(seconds, 's')} beside the chip's own time",
             )
         )
     said += [("remark", remark) for remark in run.remarks]

@@ -7,7 +7,7 @@ from typing import Literal
 from hwmodel.machine import Machine
 
 MachineNamed = Callable[[str], Machine]
-Known = Literal["read", "computed", "digitised", "recalled"]
+Known = Literal["read", "run", "computed", "digitised", "recalled"]
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Row:
     source
         Where the published number stands.
     sure
-        How it is known: read there, computed from what is, digitised from a picture, or recalled. A recalled number is
-        provisional: leaving its band is shown and fails nothing.
+        How it is known: read there, measured by running its authors' tool, computed from what was read, digitised from a
+        picture, or recalled. A recalled number is provisional: leaving its band is shown and fails nothing.
     """
 
     machine: str

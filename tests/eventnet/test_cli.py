@@ -128,7 +128,8 @@ def test_machines_and_models_are_listed(capsys):
         ),
         (
             ["lenet300", "--machine", "eyeris"],
-            "hwmodel.load: no machine is called 'eyeris', expected one of cnvlutin, dadiannao, eie.",
+            "hwmodel.load: no machine is called 'eyeris', expected one of cnvlutin, dadiannao, eie, eyeriss, eyeriss_v2_pe. "
+            "Did you mean 'eyeriss'?",
         ),
         (
             ["lenet300", "--machine", "dadiannao:lane=4"],

@@ -254,7 +254,8 @@ def test_integer_outputs_that_differ_are_a_disagreement():
         ),
         (
             {"machine": "cnvluti"},
-            "hwmodel.load: no machine is called 'cnvluti', expected one of cnvlutin, dadiannao, eie. Did you mean 'cnvlutin'?",
+            "hwmodel.load: no machine is called 'cnvluti', expected one of cnvlutin, dadiannao, eie, eyeriss, "
+            "eyeriss_v2_pe. Did you mean 'cnvlutin'?",
         ),
         (
             {"samples": [torch.ones(1, 4)]},
@@ -311,3 +312,15 @@ def test_both_engines_give_the_same_run_of_the_same_values():
     event, bulk = ([asdict(record) for record in run.records] for run in runs)
     assert bulk == event
     assert torch.equal(runs[0].outputs, runs[1].outputs)
+
+
+def test_a_layer_that_a_machine_cannot_map_runs_without_ticks_and_a_sentence_says_why():
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 13), torch.nn.Conv2d(2, 3, 3))
+    run = eventnet.simulate(model, torch.randn(1, 1, 20, 20), machine="eyeriss")
+    assert [record.timed for record in run.records] == [False, True]
+    assert run.coverage == 3 * 2 * 9 * 36 / (2 * 169 * 64 + 3 * 2 * 9 * 36)
+    printed = str(run).splitlines()
+    assert "not mapped convolution in 0: its filters are 13 x 13, and it takes at most 12 rows of 12 weights" in printed
+    assert "other      in PyTorch, without ticks: convolution x1" in printed
+    assert run.agreement

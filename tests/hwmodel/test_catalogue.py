@@ -51,6 +51,7 @@ def test_machines_are_listed_in_order_with_a_line_about_each_paper():
     assert listed["cnvlutin"] == "Cnvlutin, Albericio et al., ISCA 2016: DaDianNao whose lanes skip zero neurons"
     assert listed["dadiannao"] == "DaDianNao, Chen et al., MICRO 2014: dense, 16 tiles of 16 lanes by 16 filters"
     assert listed["eie"] == "EIE, Han et al., ISCA 2016: compressed fully connected layers, zeros of both operands skipped"
+    assert listed["eyeriss"] == "Eyeriss, Chen et al., JSSC 2017: row-stationary passes on 12 x 14 elements, zeros gated"
     assert all(line and "\n" not in line for line in listed.values())
 
 

@@ -76,7 +76,7 @@ def test_every_machine_keeps_the_contract(name):
     assert machine.clock_hz > 0
     assert machine.weight_memory_bytes >= 0
     assert machine.offchip_bytes_per_second > 0
-    assert machine.static_w() > 0
+    assert machine.static_w() > 0 or not machine.prices.static  # one element alone, of which nobody published it
     assert set(machine.static_copies) <= set(machine.prices.static)
     assert hwmodel.load(name, **machine.parameters()) == machine
     with pytest.raises(FrozenInstanceError):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwmodel import Task
-from hwmodel.walk import dealt, interleaved, sliced
+from hwmodel.walk import by_rows, dealt, interleaved, sliced
 
 
 def bricks(walk):
@@ -43,6 +43,18 @@ def test_a_slice_is_the_same_channels_at_every_position():
 def test_a_slices_bricks_cross_positions_and_the_last_is_shorter():
     walk = sliced(task_of(4, 3), lanes=2, brick=4)
     assert bricks(walk) == [[[0, 1, 4, 5], [8, 9]], [[2, 3, 6, 7], [10, 11]]]
+
+
+def test_each_row_of_a_kernel_is_a_lanes_for_its_share_of_the_channels():
+    task = Task.convolution((5, 2, 3), (1, 5, 2, 2))
+    top = [[[0, 1, 2, 5, 6, 7]], [[3, 4, 8, 9]]]
+    bottom = [[[10, 11, 12, 15, 16, 17]], [[13, 14, 18, 19]]]
+    assert bricks(by_rows(task, sets=2)) == [*top, *bottom]
+
+
+def test_the_depth_of_a_kernel_is_more_channels():
+    task = Task.convolution((2, 3, 1, 1), (1, 2, 3, 1, 1))
+    assert bricks(by_rows(task, sets=2)) == [[[0, 1, 2]], [[3, 4, 5]]]
 
 
 def test_channels_that_do_not_divide_leave_the_last_lanes_less():

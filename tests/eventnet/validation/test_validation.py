@@ -1,11 +1,12 @@
 """The figures of the papers are recomputed, and follow the machine."""
 
+import numpy as np
 import pytest
 
 import hwmodel
 from eventnet import validation
 from eventnet.cli import main
-from eventnet.validation import Row, cnvlutin, dadiannao, eie
+from eventnet.validation import Row, cnvlutin, dadiannao, eie, eyeriss
 from eventnet.validation.layers import layers
 from scheduler import run
 
@@ -24,7 +25,7 @@ def rows():
 def test_every_figure_lies_in_its_band(rows):
     outside = [row for row in rows if not row.holds]
     assert outside == []
-    assert len(rows) == 18
+    assert len(rows) == 18 + 2 * 14 + 7 + 3
 
 
 def test_the_figures_are_those_of_the_papers(rows):
@@ -32,7 +33,30 @@ def test_the_figures_are_those_of_the_papers(rows):
     assert published["cnvlutin", "nin"] == 1.282
     assert published["dadiannao", "vgg19"] == 6_874_112
     assert published["eie", "VGG-6"] == 34.4
-    assert {row.sure for row in rows} == {"read", "computed", "digitised", "recalled"}
+    assert published["eyeriss", "VGG-16 1-2"] == pytest.approx(218 * 0.9103, abs=1e-3)
+    assert published["eyeriss", "AlexNet"] == pytest.approx(278 * 0.1153, abs=0.1)
+    assert published["eyeriss_v2_pe", "L27"] == 775_316
+    assert {row.sure for row in rows} == {"read", "run", "computed", "digitised", "recalled"}
+
+
+def test_what_is_recalled_of_eyeriss_is_provisional(rows):
+    """Single layers are recalled; the totals of AlexNet were read."""
+    ours = [row for row in rows if row.machine == "eyeriss"]
+    assert {row.figure.split(":")[0] for row in ours if not row.provisional} == {"AlexNet"}
+    assert sum(not row.provisional for row in ours) == 4
+
+
+def test_eyeriss_times_follow_its_buffer_and_its_bus():
+    """With a whole bank more, VGG-16's second stage takes two channels a pass, and half the time."""
+    layer = next(layer for layer in eyeriss.LAYERS if layer.name == "2-1")
+
+    def measured(**changes):
+        return eyeriss.measured(hwmodel.load("eyeriss", **changes), layer, np.random.default_rng(0))
+
+    published = measured()
+    assert measured(glb_bytes=102_400).processing_ms == pytest.approx(published.processing_ms / 2, rel=0.01)
+    assert measured(psum_bus_words=8).processing_ms == pytest.approx(published.processing_ms / 2, rel=0.01)
+    assert measured(clock_hz=100e6).processing_ms == 2 * published.processing_ms
 
 
 @pytest.mark.parametrize(("network", "ticks"), [("googlenet", None), ("cnnm", None)])
