@@ -1,10 +1,11 @@
 """What the schema of an aten operator tells: its arguments by name, what it writes into, whether it costs anything."""
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import torch
-from torch.utils._pytree import tree_leaves
 
 PRODUCT_TYPES = (
     torch.float64, torch.float32, torch.bfloat16, torch.float16,
@@ -45,6 +46,25 @@ FREE = frozenset(
 )
 
 
+def tensors_in(nested: Any) -> list[torch.Tensor]:
+    """List the tensors among what an operator takes or gives, which nests nothing but tuples, lists and dicts."""
+    return list(_tensors(nested))
+
+
+def _tensors(nested: Any) -> Iterator[torch.Tensor]:
+    if isinstance(nested, torch.Tensor):
+        yield nested
+    elif isinstance(nested, tuple | list):
+        for one in nested:
+            if isinstance(one, torch.Tensor):
+                yield one
+            elif isinstance(one, tuple | list | Mapping):
+                yield from _tensors(one)
+    elif isinstance(nested, Mapping):
+        yield from _tensors(tuple(nested.values()))
+
+
+@cache
 def base_name(func: Any) -> str:
     """Return an operator's name without its namespace and the mark of its in-place variant: ``aten.relu_`` is relu."""
     name: str = func._schema.name.split("::")[-1]
@@ -68,8 +88,8 @@ def _operator_names() -> frozenset[str]:
 def has_storage(tensor: torch.Tensor) -> bool:
     """Tell whether a tensor lies in memory as strides say: sparse, nested, meta and `torch.func`'s tensors do not."""
     return (
-        tensor.layout == torch.strided
-        and tensor.device.type != "meta"
+        tensor.layout is torch.strided
+        and not tensor.is_meta
         and not tensor.is_nested
         and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
     )
@@ -77,12 +97,12 @@ def has_storage(tensor: torch.Tensor) -> bool:
 
 def has_values(tensor: torch.Tensor) -> bool:
     """Tell whether a tensor's values lie in memory: those of a dense tensor do, and what a sparse one stores."""
-    return has_storage(tensor) or (tensor.layout in STORED_LAYOUTS and tensor.device.type != "meta")
+    return has_storage(tensor) or (tensor.layout in STORED_LAYOUTS and not tensor.is_meta)
 
 
 def stored(tensor: torch.Tensor) -> torch.Tensor:
     """Return the dense tensor that holds a tensor's values: itself, or what a sparse one stores."""
-    if tensor.layout == torch.strided:
+    if tensor.layout is torch.strided:
         return tensor
     values: torch.Tensor = tensor._values() if tensor.layout == torch.sparse_coo else tensor.detach().values()
     return values
@@ -90,7 +110,7 @@ def stored(tensor: torch.Tensor) -> torch.Tensor:
 
 def can_decompose(arguments: Any) -> bool:
     """Tell whether composite operators can be taken apart: every tensor's values lie in memory, or it has none at all."""
-    return all(has_values(leaf) or leaf.is_meta for leaf in tree_leaves(arguments) if isinstance(leaf, torch.Tensor))
+    return all(has_values(tensor) or tensor.is_meta for tensor in _tensors(arguments))
 
 
 def can_multiply(func: Any, tensors: list[torch.Tensor], sparse: bool = False) -> bool:
@@ -104,28 +124,60 @@ def can_multiply(func: Any, tensors: list[torch.Tensor], sparse: bool = False) -
 
 def is_free(func: Any, tensors: list[torch.Tensor], result: Any) -> bool:
     """Tell whether an operator costs nothing: views, factories, random draws, and questions that give no tensor."""
-    if base_name(func) in FREE or is_factory(func) or not tensors or torch.Tag.inplace_view in func.tags:
-        return True
-    if any(one.alias_info is not None and not one.alias_info.is_write for one in func._schema.returns):
-        return True
-    return not any(isinstance(leaf, torch.Tensor) for leaf in tree_leaves(result))
+    return not tensors or _is_always_free(func) or not tensors_in(result)
 
 
+@cache
+def _is_always_free(func: Any) -> bool:
+    if base_name(func) in FREE or is_factory(func) or torch.Tag.inplace_view in func.tags:
+        return True
+    return any(one.alias_info is not None and not one.alias_info.is_write for one in func._schema.returns)
+
+
+@cache
 def is_factory(func: Any) -> bool:
     """Tell whether an operator makes a tensor after the shape of another one, whose values it does not read."""
     name = base_name(func)
     return name.endswith("_like") or name.startswith("new_")
 
 
+@cache
+def is_mutable(func: Any) -> bool:
+    """Tell whether an operator writes into one of its arguments."""
+    return bool(func._schema.is_mutable)
+
+
+@cache
+def is_random(func: Any) -> bool:
+    """Tell whether an operator draws from a generator."""
+    return torch.Tag.nondeterministic_seeded in func.tags
+
+
+@dataclass(frozen=True)
+class _Argument:
+    name: str
+    keyword_only: bool
+    default: Any
+    written: bool
+
+
+@cache
+def _arguments(func: Any) -> tuple[_Argument, ...]:
+    return tuple(
+        _Argument(one.name, one.kwarg_only, one.default_value, one.alias_info is not None and one.alias_info.is_write)
+        for one in func._schema.arguments
+    )
+
+
 def named_arguments(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[dict[str, Any], torch.Tensor | None]:
     """Return every argument of a call by its name, defaults included, and the tensor that the call writes into."""
     arguments: dict[str, Any] = {}
     into = None
-    for place, one in enumerate(func._schema.arguments):
-        given = args[place] if place < len(args) and not one.kwarg_only else kwargs.get(one.name, one.default_value)
-        if one.alias_info is not None and one.alias_info.is_write:
+    for place, one in enumerate(_arguments(func)):
+        given = args[place] if place < len(args) and not one.keyword_only else kwargs.get(one.name, one.default)
+        if one.written:
             into = given
-            if one.kwarg_only:
+            if one.keyword_only:
                 continue  # out= is no operand
         arguments[one.name] = given
     return arguments, into
@@ -133,20 +185,22 @@ def named_arguments(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 
 def written(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[torch.Tensor]:
     """List the tensors that a call writes into, those of fused optimizers included."""
-    if not func._schema.is_mutable:
+    if not is_mutable(func):
         return []
-    into = [
-        args[place] if place < len(args) and not one.kwarg_only else kwargs.get(one.name)
-        for place, one in enumerate(func._schema.arguments)
-        if one.alias_info is not None and one.alias_info.is_write
-    ]
-    return [leaf for leaf in tree_leaves(into) if isinstance(leaf, torch.Tensor)]
+    return tensors_in(
+        [
+            args[place] if place < len(args) and not one.keyword_only else kwargs.get(one.name)
+            for place, one in enumerate(_arguments(func))
+            if one.written
+        ]
+    )
 
 
+@cache
 def functional(func: Any) -> Any:
     """Return the variant of an operator that writes into none of its arguments."""
     packet = getattr(torch.ops.aten, base_name(func), None)
-    if not func._schema.is_mutable or packet is None or "default" not in packet.overloads():
+    if not is_mutable(func) or packet is None or "default" not in packet.overloads():
         return func
     return packet.default
 

@@ -1,5 +1,6 @@
 """A machine during one run: it does tasks one after the other and keeps what outlasts a task, its weight memory."""
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -47,9 +48,11 @@ class Device:
     trace: Trace | None = None
     memory: WeightMemory = field(init=False)
     has_vector_unit: bool = field(init=False)
+    static_w: float = field(init=False)
 
     def __post_init__(self) -> None:
         self.memory = WeightMemory(self.machine)
+        self.static_w = self.machine.static_w()
         self.has_vector_unit = self.machine.vector_plan(VectorTask("copy", 1)) is not None
 
     def cannot_map(self, task: Task | VectorTask) -> str | None:
@@ -84,21 +87,22 @@ class Device:
         """
         machine = self.machine
         outcome = run(machine, task, self.engine, "events" if multiply else "reference", multiply, self.trace)
+        dynamic_pj, onchip_bytes = machine.prices.total(outcome.ledger, machine.name)
         offchip_bytes = self._offchip_bytes(task, parameter)
         offchip_seconds = self.memory.seconds(offchip_bytes)
-        offchip_ticks = int(np.ceil(offchip_seconds * machine.clock_hz))
+        offchip_ticks = math.ceil(offchip_seconds * machine.clock_hz)
         waited = max(0, offchip_ticks - outcome.ticks) if self.offchip == "time" else 0
-        copies_with_work = int(np.count_nonzero(outcome.idle_ticks < outcome.ticks)) if outcome.ticks else 0
+        copies_with_work = int(np.count_nonzero(outcome.idle_ticks < outcome.ticks)) if waited and outcome.ticks else 0
         ticks = outcome.ticks + waited
         return Work(
             outcome=outcome,
             ticks=ticks,
             stall_ticks=int(outcome.stall_ticks.sum()) + waited * copies_with_work,
             idle_ticks=int(outcome.idle_ticks.sum()) + waited * (outcome.idle_ticks.size - copies_with_work),
-            dynamic_pj=sum(machine.prices.dynamic_pj(outcome.ledger, machine.name).values()),
-            static_pj=machine.static_w() * ticks / machine.clock_hz * 1e12,
-            offchip_pj=self.memory.pj(offchip_bytes),
-            onchip_bytes=machine.prices.onchip_bytes(outcome.ledger, machine.name),
+            dynamic_pj=dynamic_pj,
+            static_pj=self.static_w * ticks / machine.clock_hz * 1e12,
+            offchip_pj=self.memory.pj(offchip_bytes) if offchip_bytes else 0.0,
+            onchip_bytes=onchip_bytes,
             offchip_bytes=offchip_bytes,
             offchip_seconds=offchip_seconds,
             bound="offchip" if offchip_ticks > outcome.ticks else "compute",

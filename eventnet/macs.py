@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import torch
-from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from eventnet import aten
@@ -16,7 +14,7 @@ def other_macs(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result:
     PyTorch's own flop counter says it where it knows the operator, and the table below for fused ones that it does not.
     """
     own = FUSED.get(aten.base_name(func))
-    if any(isinstance(leaf, torch.Tensor) and leaf.is_nested for leaf in tree_leaves((args, kwargs))):
+    if any(tensor.is_nested for tensor in aten.tensors_in((args, kwargs))):
         return int(args[0].numel() * args[1].shape[0]) if aten.base_name(func) == "linear" else 0  # without one shape
     if own is not None:
         return own(aten.named_arguments(func, args, kwargs)[0])

@@ -6,6 +6,7 @@ own modules when one is active, and the watched program would no longer be the u
 
 import sys
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -54,7 +55,7 @@ class Operations:
         """
         frame: FrameType | None = sys._getframe(1)
         while frame is not None and id(frame.f_code) not in self._ops:
-            frame = frame.f_back if frame.f_code.co_filename.startswith(PASSED_THROUGH) else None
+            frame = frame.f_back if _passed_through(frame.f_code.co_filename) else None
         if frame is None:
             self.forget()
         elif frame is not self._frame:
@@ -64,3 +65,9 @@ class Operations:
     def forget(self) -> None:
         """Hold on to nothing."""
         self._frame = self._operation = None
+
+
+@cache
+def _passed_through(file: str) -> bool:
+    """Tell whether a file is one of ours or of PyTorch, and not the user's own."""
+    return file.startswith(PASSED_THROUGH)

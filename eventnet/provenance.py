@@ -5,7 +5,6 @@ while its mark is known, and does not keep its memory.
 """
 
 from collections.abc import Iterable
-from enum import IntFlag
 
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
@@ -13,46 +12,42 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from eventnet.aten import stored
 
 
-class Mark(IntFlag):
-    """What is known of a tensor's origin; CONSTANT is a factory's output."""
+class Mark:
+    """What is known of a tensor's origin, as bits of an integer; CONSTANT is a factory's output."""
 
     CONSTANT = 0
     STATIC = 1  # a parameter or buffer, or computed only from such
-    PARAMETER = 16  # a parameter or buffer itself
     STREAMED = 2  # changes with the sample
     INPUT = 4  # computed from the program's inputs
-    DRAWN = 32  # made by random draws, from nothing that changes with the sample
     PRODUCT = 8  # a multiply-accumulate operator lies between the inputs and this
+    PARAMETER = 16  # a parameter or buffer itself
+    DRAWN = 32  # made by random draws, from nothing that changes with the sample
 
 
-def combine(marks: Iterable[Mark]) -> Mark:
+def combine(marks: Iterable[int]) -> int:
     """Return the mark of what is computed from tensors with these marks."""
-    known = list(marks)
-    streamed = [mark for mark in known if mark & Mark.STREAMED]
-    if not streamed:
-        if any(mark & Mark.DRAWN for mark in known):
-            return Mark.DRAWN
-        return Mark.STATIC if any(mark & Mark.STATIC for mark in known) else Mark.CONSTANT
-    combined = Mark.STREAMED
-    for mark in streamed:
-        combined |= mark
-    return combined
+    every = streamed = 0
+    for mark in marks:
+        every |= mark
+        if mark & Mark.STREAMED:
+            streamed |= mark
+    return streamed or every & Mark.DRAWN or every & Mark.STATIC
 
 
 class Provenance:
     """The marks of the storages that one run has seen."""
 
     def __init__(self) -> None:
-        self._marks: dict[int, tuple[StorageWeakRef, Mark]] = {}
+        self._marks: dict[int, tuple[StorageWeakRef, int]] = {}
         self._in_pipeline: set[int] = set()
         self._purge_at = 1024
 
-    def get(self, tensor: torch.Tensor) -> Mark | None:
+    def get(self, tensor: torch.Tensor) -> int | None:
         """Return a tensor's mark; None if nothing that was seen made it."""
         found = self._marks.get(storage_key(tensor))
         return None if found is None else found[1]
 
-    def set(self, tensor: torch.Tensor, mark: Mark) -> None:
+    def set(self, tensor: torch.Tensor, mark: int) -> None:
         """Mark a tensor's storage; a parameter or buffer stays static whatever is written into it."""
         key = storage_key(tensor)
         found = self._marks.get(key)

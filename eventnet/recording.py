@@ -1,6 +1,5 @@
 """Make the record of a task: what is a property of the tensors, and what a machine took for it."""
 
-from dataclasses import asdict
 from typing import Any
 
 from eventnet.agreement import Verdict
@@ -41,7 +40,7 @@ def product_record(
         "events": task.events,
         "pruned": pruned,
         "zero_macs": task.zero_macs,
-        **asdict(rounding),
+        **vars(rounding),
         "verdict": verdict,
         "baseline_verdict": baseline_verdict,
     }

@@ -5,12 +5,12 @@ What a form says of an operator is how many elements go into a machine's vector 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
-from torch.utils._pytree import tree_leaves
 
-from eventnet.aten import has_values, stored
+from eventnet.aten import has_values, stored, tensors_in
 from hwmodel.compiled import compiled
 from hwmodel.operands import Array
 
@@ -53,11 +53,10 @@ class VectorCall:
     operands: tuple[torch.Tensor, ...]
     result: Any
 
-    @property
+    @cached_property
     def results(self) -> tuple[torch.Tensor, ...]:
         """List the tensors among the results; of a sparse one what it stores."""
-        leaves = tree_leaves(self.result)
-        return tuple(stored(leaf) for leaf in leaves if isinstance(leaf, torch.Tensor) and has_values(leaf))
+        return tuple(stored(tensor) for tensor in tensors_in(self.result) if has_values(tensor))
 
 
 def operands(call: VectorCall) -> tuple[torch.Tensor, ...]:

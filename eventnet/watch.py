@@ -21,7 +21,6 @@ from typing import Any
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensor
-from torch.utils._pytree import tree_leaves
 
 from eventnet import aten
 from eventnet.arithmetic import Arithmetic
@@ -133,10 +132,11 @@ class Watcher:
         """Take one operator call: run it, record it, and return what flows on."""
         self._stack.operation = self._operations.current()
         place = self._stack.place()
-        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+        tensors = aten.tensors_in((args, kwargs))
         marks = [self._mark(tensor, place) for tensor in tensors]
-        self._bar.set_postfix_str(place.name, refresh=False)
-        self._bar.update()
+        if self.settings.progress:
+            self._bar.set_postfix_str(place.name, refresh=False)
+            self._bar.update()
         form = self._forms.get(aten.base_name(func))
         self._why = ""
         multiplied = in_pipeline = False
@@ -152,17 +152,17 @@ class Watcher:
             if aten.has_storage(tensor):
                 self._weights.written(tensor)
         mark = Mark.CONSTANT if aten.is_factory(func) else combine(marks)
-        if not tensors and torch.Tag.nondeterministic_seeded in func.tags:
+        if not tensors and aten.is_random(func):
             mark = Mark.STREAMED if self._stack.inside else Mark.STREAMED | Mark.INPUT
-        elif torch.Tag.nondeterministic_seeded in func.tags and not mark & Mark.STREAMED:
+        elif aten.is_random(func) and not mark & Mark.STREAMED:
             mark = Mark.DRAWN
         if multiplied and mark & Mark.STREAMED:
             mark |= Mark.PRODUCT
-        for leaf in tree_leaves(result):
-            if isinstance(leaf, torch.Tensor) and aten.has_values(leaf):
-                self._provenance.set(leaf, mark)
+        for tensor in aten.tensors_in(result):
+            if aten.has_values(tensor):
+                self._provenance.set(tensor, mark)
                 if in_pipeline:
-                    self._provenance.keep_in_pipeline(leaf)
+                    self._provenance.keep_in_pipeline(tensor)
         return result
 
     def _refuse_other_devices(self, form: Form, tensors: list[torch.Tensor], place: Place) -> None:
@@ -272,7 +272,7 @@ class Watcher:
             return result, self._other(func, args, kwargs, result, place), False
         arguments, _ = aten.named_arguments(func, args, kwargs)
         operands = self._operands([value for name, value in arguments.items() if name not in form.beside], place)
-        before = form.reads(VectorCall(arguments, operands, None)) if func._schema.is_mutable else ()
+        before = form.reads(VectorCall(arguments, operands, None)) if aten.is_mutable(func) else ()
         events = _nonzeros(before) if before else None  # in place, it overwrites what it reads
         result = func(*args, **kwargs)
         if not operands or aten.is_free(func, tensors, result):
@@ -324,8 +324,8 @@ class Watcher:
         """
         found: dict[Hashable, torch.Tensor] = {}
         streamed = False
-        for tensor in tree_leaves(arguments):
-            if isinstance(tensor, torch.Tensor) and aten.has_values(tensor):
+        for tensor in aten.tensors_in(arguments):
+            if aten.has_values(tensor):
                 mark = self._mark(tensor, place)
                 tensor = aten.stored(tensor)
                 streamed |= bool(mark & Mark.STREAMED)
@@ -357,7 +357,7 @@ class Watcher:
         self._devices.other(name, place, macs, self._why)
         return macs > 0
 
-    def _mark(self, tensor: torch.Tensor, place: Place) -> Mark:
+    def _mark(self, tensor: torch.Tensor, place: Place) -> int:
         """Return what is known of a tensor's origin; take a parameter in, and count what came from nowhere."""
         if not aten.has_values(tensor):
             return Mark.STREAMED

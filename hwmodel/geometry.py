@@ -1,6 +1,7 @@
 """Which positions an output position reads, or an input position writes, in each dimension; and the numbers that say so."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,10 @@ def all_taps(frames: int, space: Sequence[NDArray[np.int64]]) -> Taps:
     return whole(frames), depth, height, width
 
 
+@lru_cache(maxsize=256)
 def whole(size: int) -> NDArray[np.int64]:
     """Return the table of a dimension in which every position reads itself."""
-    return np.arange(size, dtype=np.int64)[:, None]
+    return _kept(np.arange(size, dtype=np.int64)[:, None])
 
 
 def convolution_taps(where: str, size: int, kernel: int, stride: int, pad: int, dilation: int) -> NDArray[np.int64]:
@@ -31,8 +33,19 @@ def convolution_taps(where: str, size: int, kernel: int, stride: int, pad: int, 
             f"{where}: a kernel that spans {reach} does not fit an input of {size} with padding {pad}, "
             "expected at least one window."
         )
+    return _taps(size, outputs, kernel, stride, pad, dilation)
+
+
+@lru_cache(maxsize=256)
+def _taps(size: int, outputs: int, kernel: int, stride: int, pad: int, dilation: int) -> NDArray[np.int64]:
     positions = np.arange(outputs)[:, None] * stride - pad + np.arange(kernel)[None, :] * dilation
-    return np.where((positions >= 0) & (positions < size), positions, PADDING).astype(np.int64)
+    return _kept(np.where((positions >= 0) & (positions < size), positions, PADDING).astype(np.int64))
+
+
+def _kept(table: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return a table that layers of the same geometry share, so that nobody can write into it."""
+    table.setflags(write=False)
+    return table
 
 
 def transposed_targets(

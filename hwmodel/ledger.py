@@ -18,6 +18,13 @@ class Ledger:
         if count:
             self.counts[action] += int(count)
 
+    def book_multiples(self, count: int, factors: Mapping[str, int]) -> None:
+        """Add a multiple of one count to the count of each of several actions."""
+        if count:
+            for action, factor in factors.items():
+                if factor:
+                    self.counts[action] += count * factor
+
     def add(self, other: "Ledger") -> None:
         """Add all counts of another ledger."""
         self.counts.update(other.counts)

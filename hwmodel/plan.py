@@ -4,7 +4,7 @@ The law of time that gives these rounds their ticks is in ``scheduler``; a plan 
 engine takes the same plan.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -82,6 +82,14 @@ def total(counts: "NDArray[np.int64] | Times") -> int:
     return counts.total if isinstance(counts, Times) else Counts(counts).total
 
 
+Multiples = Sequence[tuple[Counts, Mapping[str, int]]]
+"""Counts, and for each the actions that are done a multiple of them."""
+
+
+def _by_action(multiples: Multiples) -> dict[str, Times]:
+    return {action: counts.times(factor) for counts, factors in multiples for action, factor in factors.items()}
+
+
 @dataclass(frozen=True, eq=False)
 class Shares:
     """How many events the jobs of a block carry, and to where their products go, without the events themselves.
@@ -134,7 +142,6 @@ class Events:
 class _Jobs:
     """What a `Block` and a `Lockstep` tell of their jobs in the same way."""
 
-    round_actions: Mapping[str, NDArray[np.int64] | Times]
     events: Callable[[], Events] | None
     shares: Callable[[], Shares] | None
 
@@ -152,11 +159,6 @@ class _Jobs:
         if carried is None:
             return None
         return Shares(np.diff(carried.pointers), carried.output_block, carried.filters, carried.share)
-
-    def _book(self, job_actions: Mapping[str, NDArray[np.int64] | Times], ledger: Ledger) -> None:
-        for actions in (job_actions, self.round_actions):
-            for action, counts in actions.items():
-                ledger.book(action, total(counts))
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,7 +222,9 @@ class Block(_Jobs):
 
     def book(self, ledger: Ledger) -> None:
         """Book the actions of all rounds, and of all jobs once each."""
-        self._book(self.actions, ledger)
+        for actions in (self.actions, self.round_actions):
+            for action, counts in actions.items():
+                ledger.book(action, total(counts))
 
     def check(self, copies: int) -> None:
         """Raise ParameterError unless the arrays fit each other, times are not negative and copies exist."""
@@ -256,9 +260,11 @@ class Lockstep(_Jobs):
         How many rounds there are.
     lane_ticks
         int64 (lanes, rounds): service ticks; or (lanes, 1) if they are the same in every round.
-    useful_ticks, actions
-        As in `Block`, of the jobs in that order; counts that are known in total need not be made for each job.
-    round_actions, gaps, events, shares
+    useful_ticks
+        Of the jobs in that order; counts that are known in total need not be made for each job.
+    actions, round_actions
+        Counts, of each job in that order or of each round, and which actions are done how many times as often.
+    gaps, events, shares
         As in `Block`.
     """
 
@@ -266,8 +272,8 @@ class Lockstep(_Jobs):
     rounds: int
     lane_ticks: NDArray[np.int64]
     useful_ticks: Times
-    actions: Mapping[str, Times] = field(default_factory=dict)
-    round_actions: Mapping[str, NDArray[np.int64] | Times] = field(default_factory=dict)
+    actions: Multiples = ()
+    round_actions: Multiples = ()
     gaps: NDArray[np.int64] | None = None
     events: Callable[[], Events] | None = None
     shares: Callable[[], Shares] | None = None
@@ -291,8 +297,8 @@ class Lockstep(_Jobs):
             copy=np.tile(self.copies, self.rounds),
             ticks=every.T.reshape(-1),
             useful_ticks=self.useful_ticks.counts,
-            actions=self.actions,
-            round_actions=self.round_actions,
+            actions=_by_action(self.actions),
+            round_actions=_by_action(self.round_actions),
             gaps=self.gaps,
             events=self.events,
             shares=self.shares,
@@ -300,7 +306,8 @@ class Lockstep(_Jobs):
 
     def book(self, ledger: Ledger) -> None:
         """Book the actions of all rounds, and of all jobs once each."""
-        self._book(self.actions, ledger)
+        for counts, factors in (*self.actions, *self.round_actions):
+            ledger.book_multiples(counts.total, factors)
 
     def check(self, copies: int) -> None:
         """Raise ParameterError unless ticks fit, none is negative and copies exist; what is made by job is not looked at."""
@@ -310,11 +317,11 @@ class Lockstep(_Jobs):
                 f"{where}: lane_ticks has shape {self.lane_ticks.shape}, expected ({self.copies.size}, {self.rounds}) or one "
                 "column for all rounds."
             )
-        if self.copies.size and not (self.copies[0] >= 0 and self.copies[-1] < copies and (np.diff(self.copies) > 0).all()):
+        if not _rise(self.copies, copies):
             raise ParameterError(f"{where}: copies is {self.copies.tolist()}, expected some of 0 to {copies - 1}, rising.")
         if self.gaps is not None and (self.gaps.shape != (self.rounds,) or (self.gaps < 0).any()):
             raise ParameterError(f"{where}: gaps has shape {self.gaps.shape} or a negative number, expected ({self.rounds},).")
-        if self.lane_ticks.min(initial=0) < 0:
+        if _any_negative(self.lane_ticks):
             raise ParameterError(f"{where}: a job has negative ticks, expected time to pass forwards.")
 
 
@@ -430,3 +437,23 @@ def _in_order(lower: NDArray[np.int64], upper: NDArray[np.int64]) -> bool:
     for one in range(lower.size):
         ordered &= 0 <= lower[one] <= upper[one]
     return ordered
+
+
+@compiled
+def _rise(copies: NDArray[np.int64], stop: int) -> bool:
+    """Tell whether copies rise from one to the next, within 0 and ``stop``."""
+    before = -1
+    for one in copies:
+        if one <= before or one >= stop:
+            return False
+        before = one
+    return True
+
+
+@compiled
+def _any_negative(ticks: NDArray[np.int64]) -> bool:
+    every = np.int64(0)
+    for lane in range(ticks.shape[0]):
+        for one in range(ticks.shape[1]):
+            every |= ticks[lane, one]
+    return bool(every < 0)

@@ -71,5 +71,11 @@ class PriceTable:
         """Add up the bytes that a ledger's actions moved on the chip."""
         return round(sum(count * self.price(action, machine).bytes for action, count in ledger.as_dict().items()))
 
+    def total(self, ledger: Ledger, machine: str) -> tuple[float, int]:
+        """Add up what `dynamic_pj` and `onchip_bytes` give: picojoules and bytes of all actions."""
+        known = self.actions
+        priced = [(count, known.get(action) or self.price(action, machine)) for action, count in sorted(ledger.counts.items())]
+        return sum([count * price.pj for count, price in priced]), round(sum([count * price.bytes for count, price in priced]))
+
 
 COUNT = Price(0.0, "a count for reports: nothing happens in the hardware", "count", 0)

@@ -6,17 +6,18 @@ side by side read numbers side by side. Bricks may cross positions; each is look
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwmodel.compiled import compiled
-from hwmodel.kernels.reach import OUTSIDE, Reach
+from hwmodel.kernels.reach import Reach
 
 Indices = NDArray[np.int64]
 
 FIRST, COUNT, STEP = range(3)  # of a share: its first channel, how many there are, how far apart
-BEGIN, END, POSITION, STRIDE = range(4)  # of a span: the first window, one past the last, what the first reads, how far apart
+BEGIN, END, POSITION, STRIDE = range(4)  # of a span, see `Reach.spans`
 WHOLE_VECTOR = 16  # windows that are added up as fast as one is
 
 
@@ -80,13 +81,7 @@ class Steps:
             bricks=bricks[lanes],
         )
 
-    @property
-    def size(self) -> int:
-        """Count what is kept for each position: a number for each row and working lane."""
-        rows, lanes, _ = self.shares.shape
-        return int(rows * lanes)
-
-    @property
+    @cached_property
     def looks(self) -> int:
         """Count the looks at activations of a position, one for each share that has it."""
         return int(self.shares[:, :, COUNT].sum())
@@ -108,9 +103,9 @@ class Tally:
     columns
         How many positions a row of the feature map has.
     spans
-        int64 (columns of the kernel, 4): which windows of a row read a position there, and which position: see `spans_of`.
-    reads
-        int64 (groups * windows + 1,): how many operands that are not padding all windows before one read together.
+        int64 (columns of the kernel, 4): which windows of a row read a position there, and which position: see `Reach.spans`.
+    channels
+        How many channels a group has.
     """
 
     steps: Steps
@@ -118,7 +113,7 @@ class Tally:
     found: NDArray[np.generic]
     columns: int
     spans: Indices
-    reads: Indices
+    channels: int
 
     @staticmethod
     def of(planes: NDArray[np.uint8], groups: int, columns: int, steps: Steps, reach: Reach) -> "Tally | None":
@@ -126,7 +121,7 @@ class Tally:
 
         Cost: a look at each activation for each share that has it, many at once.
         """
-        spans = spans_of(reach.columns)
+        spans = reach.spans
         if spans is None:
             return None
         largest = int(steps.shares[:, :, COUNT].max(initial=0))
@@ -134,9 +129,7 @@ class Tally:
         channels, positions = planes.shape
         found = np.zeros((groups, len(steps.shares), steps.lanes.size, positions), dtype=kind)
         _look(planes.reshape(groups, channels // max(1, groups), positions), steps.shares, found)
-        inside = np.multiply.outer((reach.rows >= 0).sum(axis=1), (reach.columns >= 0).sum(axis=1))
-        reads = np.cumsum(np.tile(inside.reshape(-1), groups)) * (channels // max(1, groups))
-        return Tally(steps, reach, found, columns, spans, np.concatenate([[0], reads]))
+        return Tally(steps, reach, found, columns, spans, channels // max(1, groups))
 
     def add_up(self, first: int, stop: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Count the windows from ``first`` up to ``stop`` of all groups, which follow each other, for the working lanes.
@@ -168,27 +161,12 @@ class Tally:
 
     def operands_read(self, first: int, stop: int) -> int:
         """Count the operands that are not padding in the windows from ``first`` up to ``stop``."""
-        return int(self.reads[stop] - self.reads[first])
+        return (self._inside(stop) - self._inside(first)) * self.channels
 
-
-def spans_of(columns: Indices) -> Indices | None:
-    """Say which windows of a row read a position at each column of the kernel, and which.
-
-    ``columns`` is (windows of a row, columns of the kernel), a position or `OUTSIDE`. Returns int64 (columns of the kernel, 4):
-    the first such window, one past the last, what the first one reads, and how far apart these positions are; None if these
-    windows do not lie side by side, or what they read is not equally far apart.
-    """
-    spans = np.zeros((columns.shape[1], 4), dtype=np.int64)
-    for tap, read in enumerate(columns.T):
-        inside = np.flatnonzero(read != OUTSIDE)
-        if not inside.size:
-            continue
-        begin, end = int(inside[0]), int(inside[-1]) + 1
-        stride = int(read[begin + 1] - read[begin]) if inside.size > 1 else 1
-        if end - begin != inside.size or (np.diff(read[begin:end]) != stride).any():
-            return None
-        spans[tap] = begin, end, read[begin], stride
-    return spans
+    def _inside(self, window: int) -> int:
+        before = self.reach.operands_inside
+        groups, here = divmod(window, before.size - 1)
+        return groups * int(before[-1]) + int(before[here])
 
 
 @compiled

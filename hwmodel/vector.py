@@ -67,7 +67,7 @@ def vector_plan(
         rounds=1,
         lane_ticks=busy.counts[:, None],
         useful_ticks=busy.times(1),
-        actions={action: elements.times(times) for action, times in element_actions.items()},
-        round_actions={action: results.times(times) for action, times in result_actions.items()},
+        actions=[(elements, element_actions)],
+        round_actions=[(results, result_actions)],
     )
     return Plan((Stage(unit, lambda: [rounds]),))

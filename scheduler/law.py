@@ -88,7 +88,7 @@ def solve(plan: Plan, products: Products | None = None) -> Outcome:
     opened = range(len(stages))
     while True:
         for number in opened:
-            stages[number].open(state, number, ledger, products, copies if alone else None)
+            stages[number].open(state, number, ledger, products, parameters[0] if alone else None, copies)
         if alone and stages[0].ended:
             break
         asked = _advance(
@@ -145,11 +145,17 @@ class _Rounds:
         self._rounds: Iterator[Rounds] = iter(stage.rounds())
 
     def open(
-        self, state: Integers, number: int, ledger: Ledger, products: Products | None, copies: Integers | None = None
+        self,
+        state: Integers,
+        number: int,
+        ledger: Ledger,
+        products: Products | None,
+        alone: Integers | None,
+        copies: Integers,
     ) -> None:
         """Take the next block that has rounds, book what its jobs do, and make room for what will be known of it.
 
-        Blocks in lockstep are over at once, if those are the ``copies`` of a stage that no other one stands beside.
+        Blocks in lockstep are over at once, if no other stage stands beside this one, whose parameters are ``alone`` then.
         """
         state[number, NEXT] = 0
         for rounds in self._rounds:
@@ -161,7 +167,11 @@ class _Rounds:
             rounds.book(ledger)
             if products is not None:
                 products.count(rounds)
-            if copies is not None and isinstance(rounds, Lockstep) and _in_lockstep(self.stage, rounds, state[number], copies):
+            if (
+                alone is not None
+                and isinstance(rounds, Lockstep)
+                and _in_lockstep(self.stage, rounds, alone, state[number], copies)
+            ):
                 self.finishes = state[number, LAST_FINISH : LAST_FINISH + 1].copy()
                 continue
             block = rounds.block
@@ -189,53 +199,56 @@ class _Rounds:
             state[number, STARTS_FROM] = kept
 
 
-def _in_lockstep(stage: Stage, rounds: Lockstep, state: Integers, copies: Integers) -> bool:
-    """Issue rounds of a stage of depth 1 in which the same lanes have a job each, if all ticks surely fit 64 bits.
-
-    A round is issued when all lanes have finished the one before, so they start together: ``start[k,u] = issue[k] + latency``.
-    """
-    lanes, ticks, latency, release = rounds.copies, rounds.lane_ticks, stage.latency, stage.release
-    largest_gap = 0 if rounds.gaps is None else int(rounds.gaps.max())
-    last_issue, last_finish = int(state[LAST_ISSUE]), int(state[LAST_FINISH])
-    begin = max(last_issue, 0 if last_finish == NEVER else last_finish + release) if state[ISSUED] else stage.first_issue
-    longest_round = int(ticks.max(initial=0)) + latency + release + largest_gap
-    if stage.depth != 1 or not lanes.size or begin + rounds.rounds * longest_round > LARGEST:
+def _in_lockstep(stage: Stage, rounds: Lockstep, parameters: Integers, state: Integers, copies: Integers) -> bool:
+    """Issue rounds of a stage of depth 1 in which the same lanes have a job each, if all ticks surely fit 64 bits."""
+    if stage.depth != 1 or not rounds.copies.size:
         return False
-    if state[ISSUED] and rounds.gaps is not None:
-        begin = max(begin, last_issue + int(rounds.gaps[0]))
-    if ticks.shape[1] == 1 and rounds.gaps is None:
-        issue = begin + (rounds.rounds - 1) * longest_round
-        busy = ticks[:, 0] * rounds.rounds
-    else:
-        gaps = NONE if rounds.gaps is None else _plain(rounds.gaps)
-        every = _plain(np.broadcast_to(ticks, (lanes.size, rounds.rounds)))
-        issue, busy = _wait_for_all(every, gaps, begin, latency + release)
-    finish = issue + latency + ticks[:, -1]
-    copies[lanes, WAITED] += finish - np.maximum(copies[lanes, FREE_AT], 0) - busy
-    copies[lanes, BUSY] += busy
-    copies[lanes, FREE_AT] = finish
-    state[ISSUED] += rounds.rounds
-    state[LAST_ISSUE], state[LAST_FINISH], state[FINISHES_FROM] = issue, finish.max(), state[ISSUED] - 1
-    return True
+    gaps = NONE if rounds.gaps is None else _plain(rounds.gaps)
+    return bool(_wait_for_all(parameters, state, copies, rounds.rounds, rounds.copies, _plain(rounds.lane_ticks), gaps))
 
 
 @compiled
-def _wait_for_all(ticks: Integers, gaps: Integers, begin: int, between: int) -> tuple[int, Integers]:
-    """Return the issue of the last round, and the busy ticks of each lane; ``ticks`` is (lanes, rounds)."""
-    lanes, rounds = ticks.shape
-    longest = np.zeros(rounds, dtype=np.int64)
-    busy = np.zeros(lanes, dtype=np.int64)
-    for lane in range(lanes):
-        total = np.int64(0)
-        for one in range(rounds):
+def _wait_for_all(
+    parameters: Integers, state: Integers, copies: Integers, rounds: int, lanes: Integers, ticks: Integers, gaps: Integers
+) -> bool:
+    """Issue rounds one after the other; ``ticks`` is (lanes, rounds), or (lanes, 1) if all rounds are the same.
+
+    A round is issued when all lanes have finished the one before, so they start together: ``start[k,u] = issue[k] + latency``.
+    """
+    latency, release = parameters[LATENCY], parameters[RELEASE]
+    longest = np.zeros(ticks.shape[1], dtype=np.int64)
+    for lane in range(lanes.size):
+        for one in range(longest.size):
             longest[one] = max(longest[one], ticks[lane, one])
-            total += ticks[lane, one]
-        busy[lane] = total
-    issue = begin
+    most = np.int64(0)
+    for one in range(longest.size):
+        most = max(most, longest[one])
+    for one in range(gaps.size):
+        most = max(most, gaps[one])
+    issue = parameters[FIRST_ISSUE]
+    if state[ISSUED]:
+        issue = state[LAST_ISSUE] + (gaps[0] if gaps.size else 0)
+        if state[LAST_FINISH] != NEVER:
+            issue = max(issue, state[LAST_FINISH] + release)
+    if issue < 0 or max(most, latency, release) > (LARGEST - issue) // 4 // rounds:
+        return False  # they may not fit: the general way looks at each sum
     for one in range(rounds - 1):
-        finished = issue + longest[one] + between
-        issue = finished if gaps.size == 0 else max(finished, issue + gaps[one + 1])
-    return issue, busy
+        finish = issue + latency + longest[min(one, longest.size - 1)]
+        issue = finish + release if gaps.size == 0 else max(finish + release, issue + gaps[one + 1])
+    for place in range(lanes.size):
+        lane, busy = lanes[place], np.int64(0)
+        for one in range(longest.size):
+            busy += ticks[place, one]
+        if longest.size == 1:
+            busy *= rounds
+        finish = issue + latency + ticks[place, longest.size - 1]
+        copies[lane, WAITED] += finish - max(copies[lane, FREE_AT], 0) - busy
+        copies[lane, BUSY] += busy
+        copies[lane, FREE_AT] = finish
+    state[ISSUED] += rounds
+    state[LAST_ISSUE], state[LAST_FINISH] = issue, issue + latency + longest[longest.size - 1]
+    state[FINISHES_FROM] = state[ISSUED] - 1
+    return True
 
 
 def _plain(array: Integers) -> Integers:

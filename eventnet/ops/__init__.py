@@ -51,6 +51,7 @@ def functions() -> dict[Any, str]:
     return _by_operator("FUNCTIONS", lambda listed: {one: op for op, several in dict(listed).items() for one in several})
 
 
+@cache
 def vector_form(func: Any) -> VectorForm | None:
     """Return the vector form of an aten operator, by its name or its tags; None if it has none."""
     named = vectors().get(base_name(func))

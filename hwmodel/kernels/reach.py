@@ -5,7 +5,7 @@ with dilation, each tap is a run of its own.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +40,13 @@ class Reach:
     def of(taps: tuple[Indices, Indices, Indices, Indices], sizes: tuple[int, ...]) -> "Reach":
         """Find the rows and runs of a task's taps over a feature map of these sizes (frames, depth, height, ...).
 
-        Cost: a look at each tap of each dimension, and at each row of the kernel in each row of windows.
+        Cost: a look at each tap of each dimension, and at each row of the kernel in each row of windows; none for tables that
+        were asked for before.
         """
+        return _reach(tuple(map(_Same, taps)), tuple(sizes[:3]))
+
+    @staticmethod
+    def _find(taps: tuple[Indices, ...], sizes: tuple[int, ...]) -> "Reach":
         rows = np.zeros((1, 1), dtype=np.int64)
         for table, size in zip(taps[:3], sizes, strict=False):
             if table.shape == (1, 1) and size == 1 and table[0, 0] != OUTSIDE:
@@ -49,7 +54,7 @@ class Reach:
             spread = rows[:, None, :, None] * size + table[None, :, None, :]
             outside = (rows[:, None, :, None] == OUTSIDE) | (table[None, :, None, :] == OUTSIDE)
             rows = np.where(outside, OUTSIDE, spread).reshape(len(rows) * len(table), rows.shape[1] * table.shape[1])
-        columns = taps[3]
+        columns = taps[3].copy()
         inside = columns != OUTSIDE
         joined = inside[:, 1:] & (columns[:, 1:] == columns[:, :-1] + 1) & inside[:, :-1]
         begins, ends = inside.copy(), inside.copy()
@@ -62,6 +67,31 @@ class Reach:
             runs=np.stack([first, columns[ends] + 1, np.nonzero(begins)[1] - first], axis=1),
             columns=columns,
         )
+
+    @cached_property
+    def operands_inside(self) -> Indices:
+        """Count the kernel positions that are not padding in all windows before each one: int64 (windows + 1,)."""
+        inside = np.multiply.outer((self.rows != OUTSIDE).sum(axis=1), (self.columns != OUTSIDE).sum(axis=1))
+        return np.concatenate([[0], np.cumsum(inside.reshape(-1))])
+
+    @cached_property
+    def spans(self) -> Indices | None:
+        """Say which windows of a row read a position at each column of the kernel, and which.
+
+        int64 (columns of the kernel, 4): the first such window, one past the last, what the first one reads, and how far apart
+        these positions are; None if these windows do not lie side by side, or what they read is not equally far apart.
+        """
+        spans = np.zeros((self.kernel_columns, 4), dtype=np.int64)
+        for tap, read in enumerate(self.columns.T):
+            inside = np.flatnonzero(read != OUTSIDE)
+            if not inside.size:
+                continue
+            begin, end = int(inside[0]), int(inside[-1]) + 1
+            stride = int(read[begin + 1] - read[begin]) if inside.size > 1 else 1
+            if end - begin != inside.size or (np.diff(read[begin:end]) != stride).any():
+                return None
+            spans[tap] = begin, end, read[begin], stride
+        return spans
 
     @property
     def kernel_columns(self) -> int:
@@ -77,3 +107,23 @@ class Reach:
     def columns_per_run(self) -> float:
         """Give how many columns a run reads on average."""
         return float((self.runs[:, 1] - self.runs[:, 0]).sum() / max(1, len(self.runs)))
+
+
+class _Same:
+    """An array as a key: equal to itself alone. The tables of a layer are the same arrays each time it runs."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: Indices) -> None:
+        self.array = array
+
+    def __hash__(self) -> int:
+        return id(self.array)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.array is other.array
+
+
+@lru_cache(maxsize=256)
+def _reach(taps: tuple[_Same, ...], sizes: tuple[int, ...]) -> Reach:
+    return Reach._find(tuple(table.array for table in taps), sizes)

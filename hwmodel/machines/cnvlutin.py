@@ -110,25 +110,27 @@ class Cnvlutin(DaDianNao):
         events = Counts(lambda: counts.events.T.reshape(-1).astype(np.int64), int(counts.events.sum(dtype=np.int64)))
         every_window, busiest_lane = Counts.ones(windows), Counts(busiest(counts.events).astype(np.int64))
         late = Counts((busiest(ticks) < encoding).astype(np.int64))
-        actions = {
-            "nfu.multiply": events.times(task.filters),
-            "nfu.add": events.times(task.filters),
-            "sb.read_word": events.times(tiles * self.filters_per_unit),
-            "lane.register": events.times(tiles),
-            "nbin.read_neuron": events.times(tiles),
-            "nbin.write_neuron": events.times(min(self.units, tiles)),
-            "tree.broadcast_neuron": events.times(1),
-            "dispatcher.send": events.times(1),
-            "nm.read_neuron": counts.operands_read.times(1),
-        }
-        round_actions = {
-            "nbout.read_word": busiest_lane.times(partial_sums),
-            "nbout.write_word": busiest_lane.times(partial_sums),
-            "nm.write_neuron": every_window.times(task.filters),
-            "encoder.encode": every_window.times(task.filters),
-            "encoder.window": every_window.times(1),
-            "encoder.late_window": late.times(1),
-        }
+        actions = [
+            (
+                events,
+                {
+                    "nfu.multiply": task.filters,
+                    "nfu.add": task.filters,
+                    "sb.read_word": tiles * self.filters_per_unit,
+                    "lane.register": tiles,
+                    "nbin.read_neuron": tiles,
+                    "nbin.write_neuron": min(self.units, tiles),
+                    "tree.broadcast_neuron": 1,
+                    "dispatcher.send": 1,
+                },
+            ),
+            (counts.operands_read, {"nm.read_neuron": 1}),
+        ]
+        round_actions = [
+            (busiest_lane, {"nbout.read_word": partial_sums, "nbout.write_word": partial_sums}),
+            (every_window, {"nm.write_neuron": task.filters, "encoder.encode": task.filters, "encoder.window": 1}),
+            (late, {"encoder.late_window": 1}),
+        ]
         return Lockstep(
             copies=walk.working_lanes,
             rounds=windows,

@@ -108,21 +108,30 @@ class DaDianNao(Machine):
             lambda: count_lanes(task, walk, first, stop).events.T.reshape(-1).astype(np.int64),
             int(task.events_of_windows[first:stop].sum()),
         )
-        actions = {
-            "nfu.multiply": operands.times(task.filters),
-            "nfu.add": operands.times(task.filters),
-            "sb.read_word": every_lane.times(steps * tiles * self.filters_per_unit),
-            "lane.register": every_lane.times(steps * tiles),
-            "nbin.read_word": every_lane.times(steps * tiles),
-            "nbin.write_word": every_lane.times(steps * active_tiles),
-        }
-        round_actions = {
-            "nbout.read_word": every_window.times(steps * tiles * self.filters_per_unit),
-            "nbout.write_word": every_window.times(steps * tiles * self.filters_per_unit),
-            "nm.read_word": every_window.times(steps * self.lanes),
-            "tree.broadcast_word": every_window.times(steps * self.lanes),
-            "nm.write_word": every_window.times(task.filters),
-        }
+        actions = [
+            (operands, {"nfu.multiply": task.filters, "nfu.add": task.filters}),
+            (
+                every_lane,
+                {
+                    "sb.read_word": steps * tiles * self.filters_per_unit,
+                    "lane.register": steps * tiles,
+                    "nbin.read_word": steps * tiles,
+                    "nbin.write_word": steps * active_tiles,
+                },
+            ),
+        ]
+        round_actions = [
+            (
+                every_window,
+                {
+                    "nbout.read_word": steps * tiles * self.filters_per_unit,
+                    "nbout.write_word": steps * tiles * self.filters_per_unit,
+                    "nm.read_word": steps * self.lanes,
+                    "tree.broadcast_word": steps * self.lanes,
+                    "nm.write_word": task.filters,
+                },
+            )
+        ]
         return Lockstep(
             copies=lanes,
             rounds=windows,

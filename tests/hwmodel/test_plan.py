@@ -165,7 +165,7 @@ def lanes(**changes) -> Lockstep:
 
 
 def test_lockstep_told_job_by_job():
-    one = lanes(actions={"a.read": Counts.ones(6).times(2)}, gaps=np.array([0, 1, 2]))
+    one = lanes(actions=[(Counts.ones(6), {"a.read": 2})], gaps=np.array([0, 1, 2]))
     block = one.block
     block.check(copies=3)
     assert (one.jobs, block.jobs, block.rounds) == (6, 6, 3)

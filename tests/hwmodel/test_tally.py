@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from hwmodel import Task
-from hwmodel.kernels.reach import OUTSIDE
-from hwmodel.tally import Steps, Tally, spans_of
+from hwmodel.tally import Steps, Tally
 from hwmodel.walk import dealt, interleaved, sliced
 
 
@@ -33,7 +32,6 @@ def test_a_brick_that_crosses_positions_takes_several_steps():
 def test_lanes_without_operands_are_left_out():
     steps = sliced(task_of(3, 1), lanes=5, brick=2).steps
     assert steps.lanes.tolist() == [0, 1, 2]
-    assert steps.size == 3
     assert steps.additions == 3
 
 
@@ -60,18 +58,3 @@ def test_numbers_are_as_narrow_as_the_largest_share_allows(channels, kind):
     tally = Tally.of(task.activations.planes, 1, 1, interleaved(task, lanes=16, packed=False).steps, task.reach)
     assert tally.found.dtype == kind
     assert tally.found.sum(dtype=np.int64) == channels
-
-
-def test_spans_say_which_windows_read_at_each_column_of_the_kernel():
-    task = Task.convolution((1, 5), (1, 1, 3), stride=2, padding=1)
-    # Windows read columns (outside 0 1), (1 2 3) and (3 4 outside).
-    assert spans_of(task.reach.columns).tolist() == [[1, 3, 1, 2], [0, 3, 0, 2], [0, 2, 1, 2]]
-
-
-def test_a_column_that_no_window_reads_has_an_empty_span():
-    assert spans_of(np.array([[OUTSIDE, 0], [OUTSIDE, 1]])).tolist() == [[0, 0, 0, 0], [0, 2, 0, 1]]
-
-
-@pytest.mark.parametrize("read", [[0, OUTSIDE, 2], [0, 1, 3]])
-def test_irregular_columns_have_no_spans_and_are_not_tallied(read):
-    assert spans_of(np.array(read)[:, None]) is None

@@ -87,8 +87,8 @@ def lockstep(random, copies: int) -> Lockstep:
         rounds=rounds,
         lane_ticks=ticks,
         useful_ticks=every.times(1),
-        actions={"job.count": Counts.ones(rounds * len(lanes)).times(2), "job.tick": every.times(1)},
-        round_actions={"round.count": Counts.ones(rounds).times(3)},
+        actions=[(Counts.ones(rounds * len(lanes)), {"job.count": 2, "job.one": 1}), (every, {"job.tick": 1})],
+        round_actions=[(Counts.ones(rounds), {"round.count": 3})],
         gaps=np.array([random.randrange(9) for _ in range(rounds)], dtype=np.int64) if random.random() < 0.3 else None,
     )
 

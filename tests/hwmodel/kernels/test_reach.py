@@ -1,9 +1,11 @@
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwmodel import Task
 from hwmodel.kernels import Reach
+from hwmodel.kernels.reach import OUTSIDE
 from hwmodel.windows import window_origins
 
 
@@ -62,3 +64,33 @@ def test_runs_and_rows_are_the_taps_of_every_window(works, data):
                     assert (found[window, :, position + shift] == -1).all()
                     found[window, :, position + shift] = there
     assert found.reshape(task.windows, -1).tolist() == window_origins(task, 0, task.windows).tolist()
+
+
+def columns_read(columns) -> Reach:
+    return Reach.of((np.zeros((1, 1), dtype=np.int64),) * 3 + (np.array(columns, dtype=np.int64),), (1, 1, 1))
+
+
+def test_spans_say_which_windows_read_at_each_column_of_the_kernel():
+    task = Task.convolution((1, 5), (1, 1, 3), stride=2, padding=1)
+    # Windows read columns (outside 0 1), (1 2 3) and (3 4 outside).
+    assert task.reach.spans.tolist() == [[1, 3, 1, 2], [0, 3, 0, 2], [0, 2, 1, 2]]
+
+
+def test_a_column_that_no_window_reads_has_an_empty_span():
+    assert columns_read([[OUTSIDE, 0], [OUTSIDE, 1]]).spans.tolist() == [[0, 0, 0, 0], [0, 2, 0, 1]]
+
+
+@pytest.mark.parametrize("read", [[0, OUTSIDE, 2], [0, 1, 3]])
+def test_irregular_columns_have_no_spans(read):
+    assert columns_read([[one] for one in read]).spans is None
+
+
+def test_operands_inside_are_those_that_are_not_padding_in_all_windows_before():
+    task = Task.convolution((1, 2, 3), (1, 1, 2, 2), padding=(1, 0))  # three rows of two windows; a row of padding above, below
+    assert task.reach.operands_inside.tolist() == [0, 2, 4, 8, 12, 14, 16]
+
+
+def test_the_reach_of_the_same_tables_is_found_once():
+    first, second = (Task.convolution((1, 5), (1, 1, 3), stride=2, padding=1) for _ in range(2))
+    assert first.reach is second.reach
+    assert Task.convolution((1, 5), (1, 1, 3), padding=1).reach is not first.reach
