@@ -2,7 +2,7 @@
 
 What to see: a node's work is its neighbours. The sparse adjacency makes an event of each edge, so a node of a high degree takes
 many and one of a low degree few; no machine pads the neighbourhoods. Samples are each member of Zachary's club with its friends
-(networkx), to tell which of the later clubs it joined, and triangulated random points (generated), to tell which lie outside.
+(networkx), to tell which of the later clubs it joined, and triangulated random points (generated), to tell which lie inside.
 """
 
 from collections import Counter, defaultdict

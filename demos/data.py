@@ -69,7 +69,7 @@ def members() -> list[Graph]:
 
 
 def meshes(count: int) -> list[Graph]:
-    """Triangulate random points, 12 to 40 of them, labelled by whether they lie on the boundary; generated."""
+    """Triangulate random points, 12 to 40 of them, labelled by whether they lie near the centre; generated."""
     draw = np.random.default_rng(0)
     graphs = []
     for points in (draw.random((draw.integers(12, 41), 2)) for _ in range(count)):
@@ -78,6 +78,18 @@ def meshes(count: int) -> list[Graph]:
         graph.add_nodes_from(range(len(points)))
         for corners in triangles.simplices:
             nx.add_cycle(graph, corners.tolist())
-        features = torch.cat([torch.from_numpy(4 * points - 2).float(), torch.ones(len(points), 1)], 1)
-        graphs.append(Graph.of(graph, features, [int(point in triangles.convex_hull) for point in range(len(points))]))
+        centred = torch.from_numpy(points).float() - 0.5
+        inside = centred.norm(dim=1) < 0.35
+        graphs.append(Graph.of(graph, torch.cat([centred, 4 * centred.square()], 1), inside.long().tolist()))
     return graphs
+
+
+PEOPLE, PLACES = 12, 8
+
+
+def stories(count: int, facts: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Generate who went where, both (count, facts), who is asked for, (count,), and the place where that one went last."""
+    people, places = torch.randint(PEOPLE, (count, facts)), torch.randint(PLACES, (count, facts))
+    asked = people.gather(1, torch.randint(facts, (count, 1)))
+    last = torch.where(people == asked, torch.arange(facts), -1).argmax(1, keepdim=True)
+    return people, places, asked[:, 0], places.gather(1, last)[:, 0]
