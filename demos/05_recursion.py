@@ -1,8 +1,8 @@
 """Recursion: a Tree-LSTM that evaluates arithmetic expressions, on generated data: no package ships expression trees.
 
 What to see: the network calls itself along the tree of each expression, so work follows the tree, node by node; hardware that
-pads every tree to the largest does the largest one's work every time. (K. Tai et al., "Improved semantic representations from
-tree-structured long short-term memory networks", ACL 2015.)
+pads every tree to the largest does the largest one's work every time. (K. Tai et al., "Improved semantic
+representations from tree-structured long short-term memory networks", ACL 2015.)
 """
 
 import random
@@ -62,8 +62,7 @@ def main() -> None:
     rows, nodes = [], range(1, MOST_LEAVES)
     ticks = [[run.ticks for run, count in zip(runs, leaves, strict=True) if count == inner + 1] for inner in nodes]
     for inner, of_size in zip(nodes, ticks, strict=True):
-        mean = sum(of_size) / len(of_size)
-        rows.append((inner, len(of_size), f"{mean:,.0f}", f"{mean / inner:,.0f}"))
+        rows.append((inner, len(of_size), *(f"{sum(of_size) / len(of_size) / by:,.0f}" for by in (1, inner))))
     table(("operations", "trees", "mean ticks", "ticks for each operation"), rows)
     statistics(runs)
 

@@ -6,39 +6,18 @@ networks with sparse reads and writes", NIPS 2016; the stories are in the manner
 """
 
 import torch
-from data import PEOPLE, PLACES, stories
+from data import stories
+from networks.memory import FEW, SLOTS, WIDTH, Memory
 from showing import picture, statistics, table, total
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 from training import fit
 
 import eventnet
 import hwmodel
 
-SLOTS, WIDTH, FEW, STEPS = 64, 16, 2, 200
+STEPS = 200
 MACHINE = hwmodel.load("cnvlutin", units=1, vector_lanes=16, skip_fully_connected=True)  # one tile: a small network
-
-
-class Memory(nn.Module):
-    def __init__(self, touched: int = FEW) -> None:
-        super().__init__()
-        self.touched, self.keys = touched, nn.Linear(WIDTH, SLOTS, bias=False)
-        self.person, self.place = nn.Embedding(PEOPLE, WIDTH), nn.Embedding(PLACES, WIDTH)
-        self.answer = nn.Linear(WIDTH, PLACES)
-
-    def find(self, person: Tensor) -> tuple[Tensor, Tensor]:
-        alike, slots = self.keys(self.person(person)).topk(self.touched, dim=1)
-        return alike.softmax(1), slots
-
-    def forward(self, people: Tensor, places: Tensor, asked: Tensor) -> Tensor:
-        memory = self.answer.weight.new_zeros(len(asked), SLOTS, WIDTH)
-        story = torch.arange(len(asked))[:, None]
-        for person, place in zip(people.T, places.T, strict=True):
-            shares, slots = self.find(person)
-            old, new = memory[story, slots], self.place(place)[:, None]
-            memory = memory.index_put((story, slots), old + shares[..., None] * (new - old))
-        shares, slots = self.find(asked)
-        return self.answer((shares[:, None] @ memory[story, slots])[:, 0])
 
 
 def main() -> None:
@@ -47,12 +26,12 @@ def main() -> None:
     model = Memory()
 
     def loss(step: int) -> Tensor:
-        people, places, asked, answers = stories(count=64, facts=2 + step % 7)
-        return F.cross_entropy(model(people, places, asked), answers)
+        *story, answers = stories(count=64, facts=2 + step % 7)
+        return F.cross_entropy(model(*story), answers)
 
     fit(model, loss, STEPS, rate=2e-2)
-    people, places, asked, answers = stories(count=1000, facts=8)
-    right = (model(people, places, asked).argmax(1) == answers).float().mean()
+    *story, answers = stories(count=1000, facts=8)
+    right = (model(*story).argmax(1) == answers).float().mean()
     print(f"{FEW} of {SLOTS} slots on one tile of Cnvlutin, accuracy {right:.1%} on 1,000 new stories of 8 facts.\n")
 
     whole = Memory(touched=SLOTS)
@@ -62,13 +41,13 @@ def main() -> None:
     dense = [eventnet.simulate(whole, *one, machine=MACHINE, progress=False, values="reference") for one in samples[:7]]
     rows, means = [], {}
     for facts in range(2, 9):
-        done = runs[facts - 2 :: 7]
+        done, every = runs[facts - 2 :: 7], dense[facts - 2]
         slots = sum(record.events for run in done for record in run.records if record.op == "scatter") / WIDTH / len(done)
-        means[facts] = [total(done, "ticks") / len(done), dense[facts - 2].ticks]
-        energies = (total(done, "chip_pj") / len(done) / 1e3, dense[facts - 2].chip_pj / 1e3)
-        cells = [f"{one:,.0f}" for one in (slots, *means[facts])] + [f"{one:,.1f}" for one in energies]
-        rows.append((f"{facts} facts", *cells))
-    table(("story of", "slots written", "ticks", "ticks, all slots", "energy, nJ", "energy, all slots, nJ"), rows)
+        means[facts] = [total(done, "ticks") / len(done), every.ticks]
+        energy, whole_energy = total(done, "chip_pj") / len(done) / 1e3, every.chip_pj / 1e3
+        cells = (slots, *means[facts], energy, whole_energy)
+        rows.append((f"{facts} facts", *(f"{one:,.0f}" for one in cells)))
+    table(("story of", "slots written", "ticks", "if all", "energy, nJ", "if all"), rows)
     statistics(runs)
 
     gain = means[8][1] / means[8][0]

@@ -1,8 +1,8 @@
 """Energy-based: inference by gradient descent on a scalar energy, on handwritten digits (scikit-learn's).
 
 What to see: an answer is found by back-propagation inside inference, step by step until the slope is flat; samples take
-different numbers of steps, and the same machine runs forward and backward. (D. Belanger, A. McCallum, "Structured prediction energy
-networks", ICML 2016.)
+different numbers of steps, and the same machine runs forward and backward. (D. Belanger, A. McCallum,
+"Structured prediction energy networks", ICML 2016.)
 """
 
 import torch
@@ -15,7 +15,7 @@ from training import train
 import eventnet
 import hwmodel
 
-WIDTH, MOST, RATE, FLAT = 32, 20, 0.2, 0.1
+WIDTH, MOST, RATE, FLAT = 32, 20, 0.2, 0.2
 MACHINE = hwmodel.load("cnvlutin", units=1, vector_lanes=16, skip_fully_connected=True)  # one tile: a small network
 
 
@@ -52,12 +52,12 @@ def main() -> None:
     right = sum(int(run.outputs[0].argmax()) == int(label) for run, (_, label) in zip(runs, samples, strict=True))
     print(f"Gradient descent on one tile of Cnvlutin, accuracy {right / len(runs):.1%} on {len(runs)} digits not trained on.\n")
     rows, steps = [], [run.outputs[1] for run in runs]
-    for part in ("forward", "input_gradient"):
+    for name, part in (("forward, with the first look", "forward"), ("backward", "input_gradient")):
         records = [record for run in runs for record in run.records if record.part == part]
         products = sum(record.effectual_macs for record in records) / sum(steps)
         ticks = sum(record.ticks for record in records) / sum(steps)
         energy = sum(record.dynamic_pj + record.static_pj for record in records) / sum(steps) / 1e3
-        rows.append((part, f"{products:,.0f}", f"{ticks:,.1f}", f"{energy:,.2f}"))
+        rows.append((name, f"{products:,.0f}", f"{ticks:,.1f}", f"{energy:,.2f}"))
     table(("part of a step", "products of nonzeros", "ticks", "energy, nJ"), rows)
     rows = [(f"{count} steps", steps.count(count)) for count in range(min(steps), max(steps) + 1)]
     table(("converged after", "digits"), rows)

@@ -67,9 +67,7 @@ def main() -> None:
     share = 100 * sum(ticks) / total(runs, "ticks")
     said = f"{sum(widths) / len(widths):.1f} of {MOST} units on average"
     with picture("11_made_networks.png", f"Networks that make networks: the made one has {said}", panels=3) as axes:
-        for axis, pixels, name in zip(
-            axes, (test_images[0], runs[0].outputs[0][0]), ("a digit", "as drawn by its network"), strict=False
-        ):
+        for axis, pixels, name in ((axes[0], test_images[0], "a digit"), (axes[1], runs[0].outputs[0][0], "as it is drawn")):
             axis.imshow(pixels.view(SIDE, SIDE), cmap="Greys", vmin=0, vmax=1)
             axis.set(title=name, xlabel="pixels", ylabel="pixels")
         axes[2].plot(widths, ticks, "o", alpha=0.4)

@@ -1,4 +1,4 @@
-"""Sparse activation by training: a block of two layers with GELU, ReLU and ReLU squared, on handwritten digits (scikit-learn's).
+"""Sparse activation by training: a block with GELU, ReLU and ReLU squared, on handwritten digits (scikit-learn's).
 
 What to see: GELU has no zeros, so nothing is skipped. ReLU has some, and a penalty on its activations in training gives more;
 density, energy and accuracy stand side by side. The machine is EIE, which skips zeros of vectors times matrices.

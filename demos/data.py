@@ -93,3 +93,21 @@ def stories(count: int, facts: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     asked = people.gather(1, torch.randint(facts, (count, 1)))
     last = torch.where(people == asked, torch.arange(facts), -1).argmax(1, keepdim=True)
     return people, places, asked[:, 0], places.gather(1, last)[:, 0]
+
+
+def knowledge() -> tuple[int, Tensor]:
+    """Return who meets whom in Les Miserables (networkx): how many people, and triples (N, 3) of person, how, person.
+
+    A relation is 0 for those who meet in one chapter and 1 for those who do in several; each pair is there in both directions.
+    """
+    book = nx.les_miserables_graph()
+    number = {name: place for place, name in enumerate(book)}
+    met = [(number[one], int(weight > 1), number[other]) for one, other, weight in book.edges(data="weight")]
+    return len(book), torch.tensor([triple for one, how, other in met for triple in ((one, how, other), (other, how, one))])
+
+
+def broken(images: Tensor) -> Tensor:
+    """Let a row and a column of the sensor be white, whatever it sees."""
+    images = images.view(-1, 8, 8).clone()
+    images[:, 5], images[:, :, 3] = 1, 1
+    return images.flatten(1)
