@@ -56,5 +56,5 @@ def trained() -> tuple[MultiScale, list[tuple[Tensor, int]]]:
     torch.manual_seed(0)
     network = MultiScale()
     images, labels, test_images, test_labels = digits(size=8)
-    train(network, network.loss, images, labels, epochs=5, batch=32, rate=1.5e-2)
+    train(network, network.loss, images, labels, epochs=4, batch=64, rate=2e-2)
     return network, [(image[None], int(label)) for image, label in zip(test_images[::7], test_labels[::7], strict=True)]
