@@ -4,17 +4,22 @@ BIN := .venv/bin
 READY := .venv/.ready
 LIBRARIES := .venv/.libraries
 
-.PHONY: setup demo test test-libraries test-onnx onnx fuzz lint bench operators clean
+.PHONY: setup demo demos test test-libraries test-onnx onnx fuzz lint bench operators clean
 
 setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[data,onnx,dev]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[data,onnx,demos,dev]"
 	touch $(READY)
 
 demo: $(READY)
 	$(BIN)/python demos/01_main_job.py
+
+# All demos in reading order, some minutes; their pictures come to build/demos.
+demos: $(READY)
+	mkdir -p build/demos
+	cd build/demos && for demo in ../../demos/[0-9]*.py; do echo; echo "== $$demo"; ../../$(BIN)/python $$demo || exit 1; done
 
 lint: $(READY)
 	$(BIN)/ruff check .
