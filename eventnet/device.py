@@ -1,6 +1,7 @@
 """A machine during one run: it does tasks one after the other and keeps what outlasts a task, its weight memory."""
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -49,6 +50,7 @@ class Device:
     memory: WeightMemory = field(init=False)
     has_vector_unit: bool = field(init=False)
     static_w: float = field(init=False)
+    _vector_works: dict[Hashable, Work] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.memory = WeightMemory(self.machine)
@@ -61,16 +63,16 @@ class Device:
             return None if self.has_vector_unit else "the machine has no unit for vector work"
         return self.machine.cannot_map(task)
 
-    def _stored(self, task: Task | VectorTask, parameter: Parameter) -> Parameter:
-        if isinstance(task, VectorTask) or not parameter.bytes:
+    def _stored(self, task: Task, parameter: Parameter) -> Parameter:
+        if not parameter.bytes:
             return parameter
         stored = self.machine.stored_bytes
         return replace(parameter, bytes=stored(task, parameter.bytes), read_bytes=stored(task, parameter.read_bytes))
 
     def _offchip_bytes(self, task: Task | VectorTask, parameter: Parameter) -> int:
-        parameters = self.memory.use(self._stored(task, parameter))
         if isinstance(task, VectorTask):
-            return parameters
+            return self.memory.use(parameter)
+        parameters = self.memory.use(self._stored(task, parameter))
         return parameters * self.machine.weight_reads(task) + self.machine.feature_map_bytes(task)
 
     def do(self, task: Task | VectorTask, parameter: Parameter = NO_PARAMETER, multiply: bool = False) -> Work:
@@ -85,10 +87,17 @@ class Device:
         multiply
             Whether to add the products up, those of small integers too.
         """
+        outcome = run(self.machine, task, self.engine, "events" if multiply else "reference", multiply, self.trace)
+        if not isinstance(task, VectorTask) or parameter.bytes:
+            return self._priced(outcome, self._offchip_bytes(task, parameter))
+        work = self._vector_works.get(task.size)
+        if work is None or work.outcome is not outcome:
+            work = self._vector_works[task.size] = self._priced(outcome, 0)
+        return work
+
+    def _priced(self, outcome: Outcome, offchip_bytes: int) -> Work:
         machine = self.machine
-        outcome = run(machine, task, self.engine, "events" if multiply else "reference", multiply, self.trace)
         dynamic_pj, onchip_bytes = machine.prices.total(outcome.ledger, machine.name)
-        offchip_bytes = self._offchip_bytes(task, parameter)
         offchip_seconds = self.memory.seconds(offchip_bytes)
         offchip_ticks = math.ceil(offchip_seconds * machine.clock_hz)
         waited = max(0, offchip_ticks - outcome.ticks) if self.offchip == "time" else 0

@@ -22,6 +22,7 @@ class Mark:
     PRODUCT = 8  # a multiply-accumulate operator lies between the inputs and this
     PARAMETER = 16  # a parameter or buffer itself
     DRAWN = 32  # made by random draws, from nothing that changes with the sample
+    ELSEWHERE = 64  # its values do not lie in memory; said of an operand alone, and not kept
 
 
 def combine(marks: Iterable[int]) -> int:
@@ -31,7 +32,7 @@ def combine(marks: Iterable[int]) -> int:
         every |= mark
         if mark & Mark.STREAMED:
             streamed |= mark
-    return streamed or every & Mark.DRAWN or every & Mark.STATIC
+    return streamed & ~Mark.ELSEWHERE or every & Mark.DRAWN or every & Mark.STATIC
 
 
 class Provenance:

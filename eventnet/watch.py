@@ -133,7 +133,7 @@ class Watcher:
         self._stack.operation = self._operations.current()
         place = self._stack.place()
         tensors = aten.tensors_in((args, kwargs))
-        marks = [self._mark(tensor, place) for tensor in tensors]
+        marks = {id(tensor): self._mark(tensor, place) for tensor in tensors}
         if self.settings.progress:
             self._bar.set_postfix_str(place.name, refresh=False)
             self._bar.update()
@@ -147,11 +147,11 @@ class Watcher:
             result, multiplied = self._product(form, func, args, kwargs, place)
             in_pipeline = multiplied
         if result is None:
-            result, multiplied, in_pipeline = self._without_products(func, args, kwargs, tensors, place)
+            result, multiplied, in_pipeline = self._without_products(func, args, kwargs, tensors, marks, place)
         for tensor in aten.written(func, args, kwargs):
             if aten.has_storage(tensor):
                 self._weights.written(tensor)
-        mark = Mark.CONSTANT if aten.is_factory(func) else combine(marks)
+        mark = Mark.CONSTANT if aten.is_factory(func) else combine(marks.values())
         if not tensors and aten.is_random(func):
             mark = Mark.STREAMED if self._stack.inside else Mark.STREAMED | Mark.INPUT
         elif aten.is_random(func) and not mark & Mark.STREAMED:
@@ -257,21 +257,27 @@ class Watcher:
         return result
 
     def _without_products(
-        self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[torch.Tensor], place: Place
+        self,
+        func: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        tensors: list[torch.Tensor],
+        marks: dict[int, int],
+        place: Place,
     ) -> tuple[Any, bool, bool]:
         """Let PyTorch compute an operator, and record it.
 
         Returns the result, whether it multiplies and accumulates all the same, and whether it runs in a product's pipeline.
         """
         form = vector_form(func)
-        if form is None or not all(map(aten.has_values, tensors)):
-            beforehand = bool(tensors) and not any(self._mark(tensor, place) & Mark.STREAMED for tensor in tensors)
+        if form is None or any(mark & Mark.ELSEWHERE for mark in marks.values()):
+            beforehand = bool(tensors) and not any(mark & Mark.STREAMED for mark in marks.values())
             result = func(*args, **kwargs)
             if beforehand or aten.is_free(func, tensors, result):  # from parameters alone, or at no cost
                 return result, False, False
             return result, self._other(func, args, kwargs, result, place), False
         arguments, _ = aten.named_arguments(func, args, kwargs)
-        operands = self._operands([value for name, value in arguments.items() if name not in form.beside], place)
+        operands = self._operands([value for name, value in arguments.items() if name not in form.beside], marks, place)
         before = form.reads(VectorCall(arguments, operands, None)) if aten.is_mutable(func) else ()
         events = _nonzeros(before) if before else None  # in place, it overwrites what it reads
         result = func(*args, **kwargs)
@@ -300,7 +306,7 @@ class Watcher:
         operation = self._stack.operation
         if operation is not None:
             if not operation.inputs:
-                operands = self._operands(operation.input, place)
+                operands = self._operands(operation.input, {}, place)
                 operation.inputs = sum(map(distinct_elements, operands))
                 results = sum(tensor.numel() for tensor in call.results)
                 self._vector(
@@ -317,20 +323,23 @@ class Watcher:
             self._vector(task, place, call.operands, _nonzeros(call.operands))
         return True
 
-    def _operands(self, arguments: Any, place: Place) -> tuple[torch.Tensor, ...]:
+    def _operands(self, arguments: Any, marks: dict[int, int], place: Place) -> tuple[torch.Tensor, ...]:
         """List the tensors among arguments that are no parameters, nor made from such or drawn; each view of a storage once.
 
         Nothing if none of them changes with the sample: that was computed beforehand. Numbers are left out beside tensors.
         """
         found: dict[Hashable, torch.Tensor] = {}
-        streamed = False
+        streamed = 0
         for tensor in aten.tensors_in(arguments):
-            if aten.has_values(tensor):
+            mark = marks.get(id(tensor))
+            if mark is None:
                 mark = self._mark(tensor, place)
-                tensor = aten.stored(tensor)
-                streamed |= bool(mark & Mark.STREAMED)
-                if not mark & (Mark.STATIC | Mark.DRAWN) and (tensor.dim() or mark & Mark.STREAMED):
-                    found.setdefault((storage_key(tensor), tensor.storage_offset(), tensor.shape, tensor.stride()), tensor)
+            if mark & Mark.ELSEWHERE:
+                continue
+            tensor = aten.stored(tensor)
+            streamed |= mark & Mark.STREAMED
+            if not mark & (Mark.STATIC | Mark.DRAWN) and (tensor.dim() or mark & Mark.STREAMED):
+                found.setdefault((storage_key(tensor), tensor.storage_offset(), tensor.shape, tensor.stride()), tensor)
         return tuple(found.values()) if streamed else ()
 
     def _vector(
@@ -360,7 +369,7 @@ class Watcher:
     def _mark(self, tensor: torch.Tensor, place: Place) -> int:
         """Return what is known of a tensor's origin; take a parameter in, and count what came from nowhere."""
         if not aten.has_values(tensor):
-            return Mark.STREAMED
+            return Mark.STREAMED | Mark.ELSEWHERE
         mark = self._provenance.get(tensor)
         if mark is not None:
             return mark

@@ -7,6 +7,7 @@ filters of a group), and the sums (groups * windows, filters of a group). A layo
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +74,7 @@ class MatmulLayout(Layout):
         batched = given.reshape(self.groups, rows, length)
         return np.ascontiguousarray(batched.transpose(1, 0, 2)).reshape(1, 1, 1, rows, self.groups * length)
 
-    @property
+    @cached_property
     def laid_activations_shape(self) -> tuple[int, int, int, int, int]:
         """Give (1, 1, 1, M, B * K)."""
         return 1, 1, 1, self._rows, self.groups * self.weights_shape[-2]
@@ -119,7 +120,7 @@ class _FeatureMaps(Layout):
         """Put channels innermost; frames and dimensions that there are none of have size one."""
         return np.ascontiguousarray(np.moveaxis(self._spread(given), 1, -1))
 
-    @property
+    @cached_property
     def laid_activations_shape(self) -> tuple[int, int, int, int, int]:
         """Give (frames, depth, height, width, channels)."""
         frames, channels, *space = self._spread_shape
@@ -138,7 +139,7 @@ class _FeatureMaps(Layout):
         """Bring ([frames,] channels, *spatial) into (frames, channels, depth, height, width)."""
         return given.reshape(self._spread_shape)
 
-    @property
+    @cached_property
     def _spread_shape(self) -> tuple[int, ...]:
         dimensions = len(self.weights_shape) - 2
         frames, channels, *space = (1,) * (dimensions + 2 - len(self.activations_shape)) + self.activations_shape
@@ -234,7 +235,7 @@ class WeightGradientLayout(_FeatureMaps):
         grouped = spread.reshape(self.groups, spread.shape[1] // self.groups, *spread.shape[2:])
         return np.ascontiguousarray(np.moveaxis(grouped, 0, -1))
 
-    @property
+    @cached_property
     def laid_activations_shape(self) -> tuple[int, int, int, int, int]:
         """Give (channels of a group, depth, height, width, groups)."""
         _, channels, *space = self._spread_shape

@@ -18,6 +18,7 @@ Indices = NDArray[np.int64]
 
 FIRST, COUNT, STEP = range(3)  # of a share: its first channel, how many there are, how far apart
 BEGIN, END, POSITION, STRIDE = range(4)  # of a span, see `Reach.spans`
+Place = np.uintp  # an index without a sign, which the compiler need not look at for each element
 WHOLE_VECTOR = 16  # windows that are added up as fast as one is
 
 
@@ -199,32 +200,34 @@ def _add_up(
 ) -> None:
     windows, stop = rows.shape[0] * width, first + events.shape[1]
     sums = np.zeros(width, dtype=np.int32)
+    flat, lane_size = found.reshape(-1), found.shape[3]
+    row_size = found.shape[2] * lane_size
+    group_size = found.shape[1] * row_size
     window = first
     while window < stop:  # row by row of the windows, which may begin and end within a row
         group, here = window // windows, window % windows
         row, begin = here // width, here % width
         end = min(width, begin + stop - window)
-        out = window - first
+        out, some = Place(window - first), Place(end - begin)
         for lane in range(bricks.size):
-            lane_events, lane_empty = events[lane, out : out + end - begin], empty_bricks[lane, out : out + end - begin]
+            origin = group * group_size + lane * lane_size
             for brick in range(bricks[lane]):
-                number = sums[: end - begin]
-                number[:] = 0
+                sums[: end - begin] = 0
                 for step in range(brick_pointers[brick], brick_pointers[brick + 1]):
-                    line, span = rows[row, tap_rows[step]], spans[tap_columns[step]]
-                    left, right = max(begin, span[BEGIN]), min(end, span[END])
+                    line, tap = rows[row, tap_rows[step]], tap_columns[step]
+                    left, right = max(begin, spans[tap, BEGIN]), min(end, spans[tap, END])
                     if line < 0 or left >= right:
                         continue
-                    stride = span[STRIDE]
-                    at = line * columns + span[POSITION] + (left - span[BEGIN]) * stride
-                    target, source = number[left - begin : right - begin], found[group, share_rows[step], lane][at:]
+                    stride = spans[tap, STRIDE]
+                    at = origin + share_rows[step] * row_size + line * columns + spans[tap, POSITION]
+                    source, target = Place(at + (left - spans[tap, BEGIN]) * stride), Place(left - begin)
                     if stride == 1:  # read side by side: the compiler uses vector instructions
-                        for one in range(target.size):
-                            target[one] += np.int32(source[one])
+                        for one in range(Place(right - left)):
+                            sums[target + one] += np.int32(flat[source + one])
                     else:
-                        for one in range(target.size):
-                            target[one] += np.int32(source[one * stride])
-                for one in range(number.size):
-                    lane_events[one] += number[one]
-                    lane_empty[one] += number[one] == 0
+                        for one in range(Place(right - left)):
+                            sums[target + one] += np.int32(flat[source + one * Place(stride)])
+                for one in range(some):
+                    events[lane, out + one] += sums[one]
+                    empty_bricks[lane, out + one] += sums[one] == 0
         window += end - begin

@@ -434,10 +434,15 @@ class Task:
         return count_window_events(self.activations.planes, self.groups, self.activations.shape[3], self.reach)
 
     @cached_property
+    def events_covered(self) -> int:
+        """Count the events that all windows cover, each as often as one does."""
+        return int(self.events_of_windows.sum())
+
+    @cached_property
     def effectual_macs(self) -> int:
         """Count the products with both operands nonzero: a property of the tensors, the same on every machine."""
         if self.weights.dense:
-            return int(self.events_of_windows.sum()) * self.filters
+            return self.events_covered * self.filters
         return int((self.uses_per_operand * self.weights.nonzeros_per_operand).sum())
 
     @cached_property
@@ -445,7 +450,7 @@ class Task:
         """Count the products whose activation operand is zero, padding included; either one if both are activations."""
         if self.two_activations:
             return self.macs - self.effectual_macs
-        return self.macs - int(self.events_of_windows.sum()) * self.filters
+        return self.macs - self.events_covered * self.filters
 
     @cached_property
     def products_planned(self) -> NDArray[np.int64]:

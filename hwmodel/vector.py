@@ -38,6 +38,11 @@ class VectorTask:
                 "are not negative. Count the elements of the operands."
             )
 
+    @property
+    def size(self) -> tuple[str, int, int]:
+        """Give all that a machine's plan depends on: what is done, and to how many elements."""
+        return self.op, self.elements, self.results
+
 
 def vector_plan(
     task: VectorTask, unit: Unit, width: int, element_actions: Mapping[str, int], result_actions: Mapping[str, int]

@@ -1,5 +1,6 @@
 """One task on one machine, by the engine asked for."""
 
+from functools import lru_cache
 from typing import Literal
 
 from hwmodel.catalogue import expected_one_of
@@ -95,13 +96,24 @@ def _run(
 
 
 def _run_vector(machine: Machine, task: VectorTask, by_jobs: bool, trace: Trace | None) -> Outcome:
-    plan = machine.vector_plan(task)
-    if plan is None:
+    if not by_jobs:
+        outcome = _vector_outcome(machine, *task.size)
+    else:
+        plan = machine.vector_plan(task)
+        outcome = None if plan is None else play(plan, trace=trace)
+    if outcome is None:
         raise UnsupportedError(
             f"scheduler.run: machine {machine.name!r} cannot run task {task.name!r} ({task.op}), because it has no unit for "
             "vector work. Choose another machine for it."
         )
-    return play(plan, trace=trace) if by_jobs else solve(plan)
+    return outcome
+
+
+@lru_cache(maxsize=4096)
+def _vector_outcome(machine: Machine, op: str, elements: int, results: int) -> Outcome | None:
+    """Solve a vector task, whatever its name: samples and steps of a loop ask for the same ones again and again."""
+    plan = machine.vector_plan(VectorTask(op, elements, results))
+    return None if plan is None else solve(plan)
 
 
 def check_engine(engine: str, where: str) -> None:

@@ -279,22 +279,35 @@ def _refuse_waiting(stages: list[_Rounds], state: Integers) -> None:
 def _outcome(
     plan: Plan, stages: list[_Rounds], state: Integers, copies: Integers, ledger: Ledger, products: Products | None
 ) -> Outcome:
-    jobs, worked = sum(stage.jobs for stage in stages), copies[:, FREE_AT] != NEVER
-    ticks = max(0, int(state[:, LAST_ISSUE].max()), int(state[:, LAST_FINISH].max())) + (plan.drain if jobs else 0)
+    jobs = sum(stage.jobs for stage in stages)
+    ticks = max(0, *state[:, LAST_ISSUE].tolist(), *state[:, LAST_FINISH].tolist()) + (plan.drain if jobs else 0)
     if ticks > LARGEST:
         raise too_many_ticks()
-    waited = copies[:, WAITED] + ticks - np.maximum(copies[:, FREE_AT], 0)
+    busy, stall, idle = np.zeros((3, len(copies)), dtype=np.int64)
+    _account(copies, ticks, busy, stall, idle)
     return Outcome(
         ticks=ticks,
-        busy_ticks=copies[:, BUSY].copy(),
-        stall_ticks=np.where(worked, waited, 0),
-        idle_ticks=np.where(worked, 0, waited),
+        busy_ticks=busy,
+        stall_ticks=stall,
+        idle_ticks=idle,
         useful_ticks=sum(stage.useful_ticks for stage in stages),
         jobs=jobs,
         ledger=ledger,
         units=tuple(stage.unit for stage in plan.stages),
         products=products,
     )
+
+
+@compiled
+def _account(copies: Integers, ticks: int, busy: Integers, stall: Integers, idle: Integers) -> None:
+    """Say where the time of each copy went: one that has worked waited for more, one that has not was idle."""
+    for one in range(copies.shape[0]):
+        busy[one] = copies[one, BUSY]
+        waited = copies[one, WAITED] + ticks - max(copies[one, FREE_AT], 0)
+        if copies[one, FREE_AT] == NEVER:
+            idle[one] = waited
+        else:
+            stall[one] = waited
 
 
 @compiled

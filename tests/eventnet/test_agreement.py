@@ -93,7 +93,7 @@ def test_a_plan_that_loses_a_job_disagrees_on_the_bulk_engine_too(monkeypatch):
         shares = shared(block)
         return replace(shares, events=np.append(0, shares.events[1:]))
 
-    monkeypatch.setattr(hwmodel.Block, "shared", property(one_less))
+    monkeypatch.setattr(hwmodel.Lockstep, "shared", property(one_less))
     run = eventnet.simulate(nn.Linear(8, 8), torch.ones(1, 8), machine="cnvlutin", engine="bulk")
     assert not run.records[0].verdict.products_equal
     assert run.records[0].verdict.integers_equal
