@@ -16,6 +16,8 @@ from scheduler.trace import Span, Trace
 if TYPE_CHECKING:
     import pandas as pd
 
+    from eventnet.compare import Comparison
+
 
 @dataclass(frozen=True)
 class Total:
@@ -267,6 +269,18 @@ class Run:
     def _need_machine(self) -> Machine:
         assert self.machine is not None, "a run without a machine has no seconds"
         return self.machine
+
+    def compare(self, other: "Run") -> "Comparison":
+        """Say which operators ran in this run and not in another, and how much more or less each took there.
+
+        Raises
+        ------
+        ParameterError
+            If ``other`` is no run, or one on another machine or other parameters.
+        """
+        from eventnet.compare import compare
+
+        return compare(self, other)
 
     def __repr__(self) -> str:
         machine = "no machine" if self.machine is None else self.machine.name

@@ -2,6 +2,7 @@
 
 import random
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from copy import deepcopy
@@ -11,11 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_map
 
 from eventnet.agreement import Agreement
 from eventnet.difference import difference
 from eventnet.held import tensors_in
+from eventnet.module_state import ModuleState
 from eventnet.run import Run
 from eventnet.samples import Samples, run_samples
 from eventnet.settings import Settings
@@ -37,9 +40,9 @@ def simulate(
 ) -> Any:
     """Run ``model(*args, **kwargs)`` on modelled hardware, operator by operator.
 
-    The untouched program runs first, with buffers and random state put back, so that the final outputs can be compared; not
-    where PyTorch's own values flow, which makes the watched program the untouched one. Grad mode and train or eval mode are the
-    caller's.
+    The untouched program runs first, and what its modules hold and the random state are put back, so that the final outputs can
+    be compared; not where PyTorch's own values flow, which makes the watched program the untouched one. Grad mode and train or
+    eval mode are the caller's.
 
     Parameters
     ----------
@@ -188,21 +191,31 @@ def _simulate(
     if not callable(model):
         raise ParameterError(f"{where}: model is {model!r}, expected a module or a function that computes with PyTorch.")
     if root is not None:
+        _check_parameters(where, root)
         settings.check_modules(where, [name for name, _ in root.named_modules() if name] or [type(root).__name__])
     watcher = Watcher(machines, baseline, settings, root if root is not None else getattr(model, "__name__", ""), where)
     watcher.know_inputs((args, kwargs))
     reference: Any = None
     if not settings.untouched:
-        with _put_back(root, where), _channels_explained(where):
+        with _put_back(root, where), _explained(where):
             own_args, own_kwargs = _copies((args, kwargs), objects=True)
             reference = _copies(model(*own_args, **own_kwargs))
-    with _channels_explained(where), watcher:
+    with _explained(where), watcher:
         outputs = model(*args, **kwargs)
     moved = difference(outputs, outputs if settings.untouched else reference)
     for run in watcher.runs:
         run.outputs = outputs
         run.difference = moved
     return watcher.runs
+
+
+def _check_parameters(where: str, root: nn.Module) -> None:
+    for name, parameter in root.named_parameters():
+        if is_lazy(parameter):
+            raise UnsupportedError(
+                f"{where}: parameter {name!r} has no values yet, expected those of a module that has seen an input. "
+                "Run the model once by itself first."
+            )
 
 
 def _copies(nested: Any, objects: bool = False) -> Any:
@@ -212,7 +225,7 @@ def _copies(nested: Any, objects: bool = False) -> Any:
     """
     made: dict[int, torch.Tensor] = {}
 
-    def copy(leaf: Any) -> Any:
+    def copied(leaf: Any) -> Any:
         if isinstance(leaf, torch.Tensor):
             if id(leaf) not in made:  # a tensor given twice stays one tensor
                 made[id(leaf)] = leaf.detach().clone().requires_grad_(leaf.requires_grad)
@@ -220,18 +233,29 @@ def _copies(nested: Any, objects: bool = False) -> Any:
         held = tensors_in(leaf) if objects else []
         if held:
             with suppress(TypeError):  # it holds something else that cannot be copied
-                return deepcopy(leaf, {id(tensor): copy(tensor) for tensor in held})
+                return deepcopy(leaf, {id(tensor): copied(tensor) for tensor in held})
         return leaf
 
-    return tree_map(copy, nested)
+    return tree_map(copied, nested)
 
 
 @contextmanager
-def _channels_explained(where: str) -> Iterator[None]:
-    """Turn PyTorch's error about the channels of a convolution into our sentence."""
+def _explained(where: str) -> Iterator[None]:
+    """Turn errors about depth, PyTorch's control-flow operators and the channels of a convolution into our sentences."""
     try:
         yield
+    except RecursionError:
+        raise UnsupportedError(
+            f"{where}: the program calls deeper than Python's recursion limit of {sys.getrecursionlimit():,} frames, expected "
+            "less, at some five frames for each module that is watched. Raise the limit with sys.setrecursionlimit first."
+        ) from None
     except RuntimeError as error:
+        operator = re.search(r"no rule registered for HigherOrderOperator (\w+)", str(error))
+        if operator is not None:
+            raise UnsupportedError(
+                f"{where}: the program calls PyTorch's operator {operator[1]!r}, which compiles its branches, expected "
+                "Python's own control flow, which is watched. Write it with if, for and while."
+            ) from None
         found = re.search(r"to have (\d+) channels, but got (\d+) channels", str(error))
         if found is None:
             raise
@@ -243,13 +267,13 @@ def _channels_explained(where: str) -> Iterator[None]:
 
 @contextmanager
 def _put_back(root: nn.Module | None, where: str) -> Iterator[None]:
-    """Put buffers, gradients and random state back as they were: batch norm, memories and dropout change them.
+    """Put buffers, gradients, modules, plain attributes and random state back as they were.
 
-    A program that writes into its parameters cannot be run twice, and is refused.
+    Batch norm, memories, dropout and programs that build themselves as they run change them. A program that writes into its
+    parameters cannot be run twice, and is refused.
     """
     buffers = [(buffer, buffer.detach().clone()) for buffer in root.buffers()] if root is not None else []
-    modules = [] if root is None else [one for one in root.modules() if not isinstance(one, torch.jit.ScriptModule)]
-    held = [(module, dict(module._buffers)) for module in modules]
+    modules = [ModuleState(module) for module in root.modules()] if root is not None else []
     named = dict(root.named_parameters()) if root is not None else {}
     parameters = list(named.values())
     versions = [_version(one) for one in parameters]
@@ -259,9 +283,8 @@ def _put_back(root: nn.Module | None, where: str) -> Iterator[None]:
     try:
         yield
     finally:
-        for module, before in held:
-            module._buffers.clear()
-            module._buffers.update(before)
+        for module in modules:
+            module.put_back()
         with torch.no_grad():
             for buffer, value in buffers:
                 if buffer.is_inference() and not torch.is_inference_mode_enabled():

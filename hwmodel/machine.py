@@ -92,6 +92,13 @@ class Machine(ABC):
         """Say in sentences what else the counts of a run tell about this machine."""
         return ()
 
+    @property
+    def designation(self) -> str:
+        """Name the machine, with the parameters in which it differs from its paper's."""
+        known = type(self).__dataclass_fields__
+        changed = [f"{name}={value}" for name, value in self.parameters().items() if value != known[name].default]
+        return self.name + (f":{','.join(changed)}" if changed else "")
+
     def parameters(self) -> dict[str, Any]:
         """Return every parameter with its value."""
         return asdict(self)

@@ -56,12 +56,8 @@ def _check(runs: Sequence[Run]) -> None:
 
 
 def _name(run: Run) -> str:
-    """Name a machine, with the parameters in which it differs from its paper's."""
-    machine = run.machine
-    assert machine is not None
-    known = type(machine).__dataclass_fields__
-    changed = [f"{name}={value}" for name, value in machine.parameters().items() if value != known[name].default]
-    return machine.name + (f":{','.join(changed)}" if changed else "")
+    assert run.machine is not None
+    return run.machine.designation
 
 
 def _done(run: Run) -> tuple[bool, ...]:

@@ -3,6 +3,7 @@
 import json
 import math
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -27,12 +28,7 @@ TOTALS = (
 def document(run: Run) -> dict[str, Any]:
     """Return everything about a run that is text or a number."""
     return {
-        "schema_version": SCHEMA_VERSION,
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "seed": torch.initial_seed(),
-        "settings": dict(run.settings),
-        "machine": _machine(run.machine),
-        "baseline": _machine(run.baseline),
+        **origin(run.settings, run.machine, run.baseline),
         "totals": {name: getattr(run, name) for name in TOTALS if run.machine is not None},
         "chip": {"machine": _total(run.total), "baseline": _total(run.baseline_total)},
         "lane_ticks": dict(run.lane_ticks),
@@ -46,9 +42,21 @@ def document(run: Run) -> dict[str, Any]:
     }
 
 
+def origin(settings: Mapping[str, Any], machine: Machine | None, baseline: Machine | None) -> dict[str, Any]:
+    """Return where the numbers of a document come from: versions, seed, flags, machines."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "seed": torch.initial_seed(),
+        "settings": dict(settings),
+        "machine": _machine(machine),
+        "baseline": _machine(baseline),
+    }
+
+
 def write_json(run: Run, path: str | Path) -> None:
     """Write the document as JSON, whole or not at all. Numbers that JSON lacks (NaN, infinity) become null."""
-    write_whole(path, json.dumps(_plain(document(run)), indent=1, allow_nan=False) + "\n")
+    write_whole(path, json.dumps(plain(document(run)), indent=1, allow_nan=False) + "\n")
 
 
 def _total(total: Total | None) -> dict[str, Any] | None:
@@ -73,11 +81,12 @@ def _machine(machine: Machine | None) -> dict[str, Any] | None:
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return nested data as JSON takes it, what is no finite number as None."""
     if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [plain(one) for one in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -5,10 +5,11 @@ parameter is, and what was run with which versions.
 """
 
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from eventnet.record import CATEGORIES, Record
 from eventnet.reports.document import PACKAGES
@@ -63,24 +64,30 @@ def page(run: Run) -> str:
     parts = [
         f"<h1>{escape(title(run))}</h1>",
         _agreement(run),
-        _section("Totals", _table(total_rows(run), left=1) + _speedups(run)),
-        _section("Operators", _table(operator_rows(run), left=2) if groups else "<p>no operator took time</p>"),
-        _section("Time of each operator", _times(run, groups)),
-        _section("Where the time of the lanes went", _lane_time(run, groups)),
-        _section("Energy", _energy(run)),
-        _section("Remarks", _table([["about", "what"], *map(list, notes(run))], left=1, long=1)),
+        section("Totals", table_of(total_rows(run), left=1) + _speedups(run)),
+        section("Operators", table_of(operator_rows(run), left=2) if groups else "<p>no operator took time</p>"),
+        section("Time of each operator", _times(run, groups)),
+        section("Where the time of the lanes went", _lane_time(run, groups)),
+        section("Energy", _energy(run)),
+        section("Remarks", table_of([["about", "what"], *map(list, notes(run))], left=1, long=1)),
     ]
-    parts += [_section(f"Machine {one.name}", _machine(one)) for one in (run.machine, run.baseline) if one is not None]
-    parts.append(_section("How it was run", _provenance(run)))
+    parts += [section(f"Machine {one.name}", machine_section(one)) for one in (run.machine, run.baseline) if one is not None]
+    parts.append(section("How it was run", provenance(run.settings)))
+    return whole_page(title(run), parts)
+
+
+def whole_page(name: str, parts: Sequence[str]) -> str:
+    """Put the parts of a page below each other into a document that needs nothing else."""
     body = "\n".join(parts)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-        f"<title>{escape(title(run))}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+        f"<title>{escape(name)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
 
 
-def _section(head: str, content: str) -> str:
+def section(head: str, content: str) -> str:
+    """Put a head over a part of a page."""
     return f"<h2>{escape(head)}</h2>\n{content}"
 
 
@@ -97,7 +104,7 @@ def _speedups(run: Run) -> str:
     return f"<p>speed-up {run.speedup:.3f} over all tasks{convolutions}</p>"
 
 
-def _table(rows: Sequence[Sequence[str]], left: int, long: int = 0) -> str:
+def table_of(rows: Sequence[Sequence[str]], left: int, long: int = 0) -> str:
     """Make a table of heads and rows: the first ``left`` columns to the left, the last ``long`` ones of several lines."""
 
     def line(row: Sequence[str], tag: str) -> str:
@@ -123,7 +130,7 @@ def _times(run: Run, groups: list[list[Record]]) -> str:
             seconds = ticks / run.baseline.clock_hz
             bars.append(("", [(seconds, THEIRS)], f"{ticks:,} ticks, {quantity(seconds, 's')}"))
     named = {run.machine.name: OURS} | ({run.baseline.name + " (baseline)": THEIRS} if run.baseline is not None else {})
-    return _key(named) + _chart(bars) + _left_out(groups, shown)
+    return _key(named) + chart(bars) + _left_out(groups, shown)
 
 
 def _lane_time(run: Run, groups: list[list[Record]]) -> str:
@@ -136,7 +143,7 @@ def _lane_time(run: Run, groups: list[list[Record]]) -> str:
         if whole:
             says = ", ".join(f"{ticks[one] / whole:.1%} {CATEGORY_HEADS[one]}" for one in CATEGORIES if ticks[one])
             bars.append((name, [(ticks[one] / whole, COLOURS[one]) for one in CATEGORIES], says))
-    return _key({CATEGORY_HEADS[one]: COLOURS[one] for one in CATEGORIES}) + _chart(bars) + _left_out(groups, shown)
+    return _key({CATEGORY_HEADS[one]: COLOURS[one] for one in CATEGORIES}) + chart(bars) + _left_out(groups, shown)
 
 
 def _energy(run: Run) -> str:
@@ -149,7 +156,7 @@ def _energy(run: Run) -> str:
         parts = dict(zip(ENERGY_COLOURS, (total.dynamic_j, total.static_j, offchip_j), strict=True))
         says = ", ".join(f"{quantity(joules, 'J')} {name}" for name, joules in parts.items())
         bars.append((total.machine, [(joules, ENERGY_COLOURS[name]) for name, joules in parts.items()], says))
-    return _key(ENERGY_COLOURS) + _chart(bars)
+    return _key(ENERGY_COLOURS) + chart(bars)
 
 
 def _longest(groups: list[list[Record]]) -> list[list[Record]]:
@@ -168,7 +175,7 @@ def _key(colours: dict[str, str]) -> str:
     return f'<p class="key">{entries}</p>'
 
 
-def _chart(bars: Sequence[tuple[str, list[tuple[float, str]], str]]) -> str:
+def chart(bars: Sequence[tuple[str, list[tuple[float, str]], str]]) -> str:
     """Draw horizontal bars of several parts each, the longest as wide as there is room."""
     longest = max((sum(size for size, _ in parts) for _, parts, _ in bars), default=0.0)
     lines = []
@@ -189,7 +196,8 @@ def _chart(bars: Sequence[tuple[str, list[tuple[float, str]], str]]) -> str:
     return f'<svg width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img">\n{drawn}\n</svg>'
 
 
-def _machine(machine: Machine) -> str:
+def machine_section(machine: Machine) -> str:
+    """List a machine's parameters and the prices of its actions."""
     known = type(machine).__dataclass_fields__
     parameters = [[name, str(value), known[name].metadata.get("doc", "")] for name, value in machine.parameters().items()]
     prices = machine.prices
@@ -212,17 +220,18 @@ def _machine(machine: Machine) -> str:
     policy = machine.zero_policy
     return (
         f"<p>{escape(machine.paper)}. Zeros of activations: {policy.activations}; of weights: {policy.weights}.</p>\n"
-        + _table([["parameter", "value", "what it is"], *parameters], left=1, long=1)
+        + table_of([["parameter", "value", "what it is"], *parameters], left=1, long=1)
         + f"<p>prices: {escape(prices.name)}</p>\n"
-        + _table([["action", "price", "bytes", "node", "how sure", "source"], *rows, *static], left=1, long=1)
+        + table_of([["action", "price", "bytes", "node", "how sure", "source"], *rows, *static], left=1, long=1)
     )
 
 
-def _provenance(run: Run) -> str:
+def provenance(settings: Mapping[str, Any]) -> str:
+    """List the flags of a call and the versions that it ran with."""
     versions = [["python", platform.python_version()], *([name, version(name)] for name in PACKAGES)]
-    flags = [[name, str(value)] for name, value in run.settings.items()]
+    flags = [[name, str(value)] for name, value in settings.items()]
     return _pairs("flag", flags) + _pairs("version of", versions)
 
 
 def _pairs(head: str, rows: Iterable[list[str]]) -> str:
-    return _table([[head, ""], *rows], left=1, long=1)
+    return table_of([[head, ""], *rows], left=1, long=1)
