@@ -79,7 +79,7 @@ class ModuleStack:
         """Return where the operator that runs now belongs, and note it for the operator's backward."""
         node = torch._C._current_autograd_node()
         if node is not None:
-            return self._forward_places.get(node._sequence_nr(), Place("", 0))
+            return self._forward_places.get(node._sequence_nr(), Place(self._root_name, 0))
         if torch.is_grad_enabled():
             # The operator's own node already exists, so the next number is one beyond it.
             number = torch._C._autograd._get_sequence_nr() - 1

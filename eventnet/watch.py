@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensor
+from torch.nn.parameter import is_lazy
 
 from eventnet import aten
 from eventnet.arithmetic import Arithmetic
@@ -66,6 +67,11 @@ class Watcher:
         root: nn.Module | str = "",
         where: str = "eventnet.watch",
     ) -> None:
+        if HOOKS.active is not None:
+            raise UnsupportedError(
+                f"{where}: this thread is being watched already, expected one watcher at a time. "
+                "Leave the outer one first, or give it a list of machines."
+            )
         self.settings = settings
         self.where = where
         self._devices = Devices(machines, baseline, settings)
@@ -75,8 +81,10 @@ class Watcher:
         self._computed: Counter[Place] = Counter()
         self._forms = forms()
         self._stack = ModuleStack(root, self._enter_module)
+        self._just_known: nn.Module | None = None
         if isinstance(root, nn.Module):
             self._know_parameters(root)
+            self._just_known = root
         self._bar: Any = None
         self._operations = Operations()
         self._why = ""  # why the operator that runs now is left to PyTorch
@@ -110,11 +118,6 @@ class Watcher:
                 self._provenance.set(tensor, Mark.STREAMED | Mark.INPUT)
 
     def __enter__(self) -> "Watcher":
-        if HOOKS.active is not None:
-            raise UnsupportedError(
-                f"{self.where}: this thread is being watched already, expected one watcher at a time. "
-                "Leave the outer one first, or give it a list of machines."
-            )
         HOOKS.begin(self._stack)
         self._bar = Bar(desc=self.where, unit=" operators", disable=not self.settings.progress)
         self._mode.__enter__()
@@ -412,15 +415,19 @@ class Watcher:
         return bool(mark & Mark.INPUT) and not mark & Mark.PRODUCT
 
     def _enter_module(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        self._know_parameters(module)
+        if module is self._just_known:
+            self._just_known = None
+        else:
+            self._know_parameters(module)
         self.know_inputs(args)
 
     def _know_parameters(self, module: nn.Module) -> None:
-        for kind in (module.named_parameters, module.named_buffers):
-            for name, tensor in kind():
-                if aten.has_values(tensor) and self._provenance.get(tensor) is None:
-                    self._provenance.set(tensor, Mark.STATIC | Mark.PARAMETER)
-                    self._parameter_names[storage_key(tensor)] = name
+        for path, one in module.named_modules():
+            for name, tensor in (*one._parameters.items(), *one._buffers.items()):
+                if tensor is None or is_lazy(tensor) or not aten.has_values(tensor) or self._provenance.get(tensor) is not None:
+                    continue
+                self._provenance.set(tensor, Mark.STATIC | Mark.PARAMETER)
+                self._parameter_names[storage_key(tensor)] = f"{path}.{name}" if path else name
 
     def _lay_out(self, tensor: torch.Tensor, layout: Hashable, lay_out: Callable[[Operand], Weights]) -> Weights:
         where = self._name_of(tensor)

@@ -102,6 +102,14 @@ def test_unusual_operators_run(program):
     assert run.agreement
 
 
+def test_a_compiled_module_is_watched_like_the_module_itself():
+    model, x = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.ReLU()), torch.randn(1, 8)
+    with torch.no_grad():
+        run = eventnet.simulate(torch.compile(model, backend="eager"), x)
+    assert [record.op for record in run.records] == ["matmul", "relu"]
+    assert run.agreement
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_traced_convolution_is_a_convolution():
     layer = nn.Conv2d(2, 3, 3)
