@@ -102,6 +102,7 @@ def test_unusual_operators_run(program):
     assert run.agreement
 
 
+@pytest.mark.filterwarnings("ignore:Using `torch.compile")
 def test_a_compiled_module_is_watched_like_the_module_itself():
     model, x = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.ReLU()), torch.randn(1, 8)
     with torch.no_grad():
