@@ -26,6 +26,34 @@ def test_the_smallest_write_through_data_is_seen():
 
 
 @pytest.mark.parametrize(
+    ("outputs", "write", "zeros"),
+    [
+        (64, lambda weight: weight[5, 7:8], 1),  # 512 KB: every value is looked at
+        (4096, lambda weight: weight[5:13], 8 * 2048),  # 32 MB: a line of every 16 KiB, half a row
+    ],
+    ids=["one value", "rows"],
+)
+def test_zeros_written_through_data_are_counted_without_values(outputs, write, zeros):
+    layer, sample = nn.Linear(2048, outputs, bias=False), torch.ones(1, 2048)
+    layer.weight.data.fill_(1.0)
+    before = eventnet.simulate(layer, sample, values="reference").records[0]
+    write(layer.weight.data).zero_()
+    after = eventnet.simulate(layer, sample, values="reference").records[0]
+    assert before.effectual_macs - after.effectual_macs == zeros
+
+
+def test_values_counted_only_are_all_compared_when_they_are_multiplied():
+    layer, sample = nn.Linear(2048, 4096, bias=False), torch.ones(1, 2048)
+    layer.weight.data.fill_(1.0)
+    eventnet.simulate(layer, sample, values="reference")
+    layer.weight.data[5, 7] = 0.5
+    assert eventnet.simulate(layer, sample).agreement
+    layer.weight.data[5, 7] = float("nan")
+    with pytest.raises(hwmodel.ValuesError):
+        eventnet.simulate(layer, sample)
+
+
+@pytest.mark.parametrize(
     "write",
     [
         lambda layer: layer.weight.data.mul_(2),
