@@ -5,15 +5,14 @@ machines, and what flows on is the event-driven result; everything else PyTorch 
 
     watch / simulate
       OperatorMode                    composite and fused operators come again as their parts (eventnet/modes.py)
-      Watcher.operator                one operator
+      Watcher.operator                one operator, its operands known    (eventnet/origins.py)
         Form.products                 a product as tasks                (eventnet/ops)
-        VectorForm.elements           or how much vector work it is     (eventnet/ops)
+        VectorForm.elements           or how much vector work it is     (eventnet/ops, vector_work.py)
         Devices.multiply, .vector     its time and energy, its products (eventnet/devices.py, scheduler)
           judge                       against PyTorch's own result      (eventnet/agreement.py)
 """
 
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -21,13 +20,11 @@ from typing import Any
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensor
-from torch.nn.parameter import is_lazy
 
 from eventnet import aten
 from eventnet.arithmetic import Arithmetic
 from eventnet.call import Call, Form
 from eventnet.devices import Devices, ProductCall
-from eventnet.held import tensors_in
 from eventnet.macs import other_macs
 from eventnet.modes import OperatorMode
 from eventnet.modules import HOOKS, ModuleStack, Place
@@ -35,18 +32,19 @@ from eventnet.numerics import Float, Rounded
 from eventnet.operations import Operations
 from eventnet.ops import forms, vector_form
 from eventnet.ops.convolution import refuse_several_samples
+from eventnet.origins import Origins
 from eventnet.product import Product
 from eventnet.progress import Bar
-from eventnet.provenance import Mark, Provenance, combine, storage_key
+from eventnet.provenance import Mark, combine
 from eventnet.run import Run
 from eventnet.settings import Settings
-from eventnet.vector import VectorCall, distinct_elements, nonzeros
+from eventnet.vector import VectorCall
+from eventnet.vector_work import VectorWork, count_nonzeros
 from eventnet.weights import WeightCache, as_array, require_finite
 from hwmodel.catalogue import load
 from hwmodel.errors import ParameterError, UnsupportedError
 from hwmodel.given import Operand
 from hwmodel.machine import Machine
-from hwmodel.offchip import NO_PARAMETER, Parameter
 from hwmodel.operands import Weights
 from hwmodel.vector import VectorTask
 
@@ -75,16 +73,11 @@ class Watcher:
         self.settings = settings
         self.where = where
         self._devices = Devices(machines, baseline, settings)
-        self._provenance = Provenance()
         self._weights = WeightCache(settings.values == "events")
-        self._parameter_names: dict[int, str] = {}
-        self._computed: Counter[Place] = Counter()
         self._forms = forms()
-        self._stack = ModuleStack(root, self._enter_module)
-        self._just_known: nn.Module | None = None
-        if isinstance(root, nn.Module):
-            self._know_parameters(root)
-            self._just_known = root
+        self._stack = ModuleStack(root, lambda module, given: self._origins.enter(module, given))
+        self._origins = Origins(root, self._stack, self._devices, settings.strict, where)
+        self._vector_work = VectorWork(self._origins, self._stack, self._devices)
         self._bar: Any = None
         self._operations = Operations()
         self._why = ""  # why the operator that runs now is left to PyTorch
@@ -113,9 +106,7 @@ class Watcher:
 
     def know_inputs(self, inputs: Any) -> None:
         """Take every tensor that nested arguments hold as an input of the program, unless it is known already."""
-        for tensor in tensors_in(inputs):
-            if aten.has_values(tensor) and self._provenance.get(tensor) is None:
-                self._provenance.set(tensor, Mark.STREAMED | Mark.INPUT)
+        self._origins.know_inputs(inputs)
 
     def __enter__(self) -> "Watcher":
         HOOKS.begin(self._stack)
@@ -136,7 +127,7 @@ class Watcher:
         self._stack.operation = self._operations.current()
         place = self._stack.place()
         tensors = aten.tensors_in((args, kwargs))
-        marks = {id(tensor): self._mark(tensor, place) for tensor in tensors}
+        marks = {id(tensor): self._origins.of(tensor, place) for tensor in tensors}
         if self.settings.progress:
             self._bar.set_postfix_str(place.name, refresh=False)
             self._bar.update()
@@ -163,9 +154,9 @@ class Watcher:
             mark |= Mark.PRODUCT
         for tensor in aten.tensors_in(result):
             if aten.has_values(tensor):
-                self._provenance.set(tensor, mark)
+                self._origins.set(tensor, mark)
                 if in_pipeline:
-                    self._provenance.keep_in_pipeline(tensor)
+                    self._origins.keep_in_pipeline(tensor)
         return result
 
     def _refuse_other_devices(self, form: Form, tensors: list[torch.Tensor], place: Place) -> None:
@@ -189,7 +180,7 @@ class Watcher:
         backward = torch._C._current_autograd_node() is not None
         if form.op == "convolution" and not backward and self.settings.leading != "sequence":
             refuse_several_samples(streamed, arguments["weight"], where)
-        static = frozenset(name for name, tensor in operands.items() if self._is_static(tensor))
+        static = frozenset(name for name, tensor in operands.items() if self._origins.is_static(tensor))
         if len(static) == len(operands):  # a product of parameters: somebody has to stream
             static -= {form.operands[0]}
         threshold = 0.0 if backward else self.settings.threshold_of(place.name)
@@ -202,7 +193,7 @@ class Watcher:
         if len(activations) > 1 and isinstance(self.settings.arithmetic, Float) and not all(map(_is_finite, activations)):
             self._why = "one of two activations holds NaN or infinite values, and a zero times such is NaN"
             return None, False
-        seen_first = form.op == "convolution" and not backward and self._is_input(streamed)
+        seen_first = form.op == "convolution" and not backward and self._origins.is_input(streamed)
         expected = aten.functional(func)(**arguments)
         results = list(expected) if isinstance(expected, tuple) else [expected]
         if not all(aten.stored(tensor).numel() for tensor in (*operands.values(), results[0]) if tensor is not None):
@@ -230,7 +221,7 @@ class Watcher:
         products = form.products(call)
         if not products:
             return None, False
-        self._provenance.task_begins()
+        self._origins.task_begins()
         reference = arithmetic.reference(aten.functional(func), expected, gathered=any(map(_gathers, products.values())))
         for number, several in products.items():
             for product in several if isinstance(several, tuple) else (several,):
@@ -250,7 +241,7 @@ class Watcher:
         pruned: int,
     ) -> torch.Tensor:
         """Run one product of a call; return the call's result with what this product gives of it."""
-        parameter = self._parameter(product, place)
+        parameter = self._origins.parameter(product, place)
         gives = product.gives
         if gives is None:
             return self._devices.multiply(ProductCall(op, product, place, pruned, arithmetic, reference, result, parameter))
@@ -280,81 +271,28 @@ class Watcher:
                 return result, False, False
             return result, self._other(func, args, kwargs, result, place), False
         arguments, _ = aten.named_arguments(func, args, kwargs)
-        operands = self._operands([value for name, value in arguments.items() if name not in form.beside], marks, place)
+        operands = self._vector_work.operands(
+            [value for name, value in arguments.items() if name not in form.beside], marks, place
+        )
         before = form.reads(VectorCall(arguments, operands, None)) if aten.is_mutable(func) else ()
-        events = _nonzeros(before) if before else None  # in place, it overwrites what it reads
+        events = count_nonzeros(before) if before else None  # in place, it overwrites what it reads
         result = func(*args, **kwargs)
         if not operands or aten.is_free(func, tensors, result):
             return result, False, False
         if aten.base_name(func) in self._forms and other_macs(func, args, kwargs, result):
             return result, self._other(func, args, kwargs, result, place), False  # it multiplies, and could not as events
         call = VectorCall(arguments, operands, result)
-        if self._step_of_operation(call, place):
+        if self._vector_work.is_step(call, place):
             return result, False, False
         part = "forward" if torch._C._current_autograd_node() is None else "input_gradient"
         results = sum(tensor.numel() for tensor in call.results)
-        read = form.reads(call)
-        task = VectorTask(form.op or aten.base_name(func), form.elements(read, call), results, place.name, part)
+        taken = form.reads(call)
+        task = VectorTask(form.op or aten.base_name(func), form.elements(taken, call), results, place.name, part)
         if not task.elements:
             return result, False, False
-        pipelined = form.elementwise and len(operands) == 1 and self._provenance.is_in_pipeline(operands[0])
-        self._vector(task, place, read, _nonzeros(read) if events is None else events, pipelined)
+        pipelined = form.elementwise and len(operands) == 1 and self._origins.is_in_pipeline(operands[0])
+        self._vector_work.charge(task, place, taken, count_nonzeros(taken) if events is None else events, pipelined)
         return result, False, pipelined
-
-    def _step_of_operation(self, call: VectorCall, place: Place) -> bool:
-        """Tell whether a call is a step of an operation of several operators, and charge that one at its first step.
-
-        Its backward is charged at its first step in each pass, with the gradient and the input.
-        """
-        operation = self._stack.operation
-        if operation is not None:
-            if not operation.inputs:
-                operands = self._operands(operation.input, {}, place)
-                operation.inputs = sum(map(distinct_elements, operands))
-                results = sum(tensor.numel() for tensor in call.results)
-                self._vector(
-                    VectorTask(operation.op, operation.inputs, results, place.name), place, operands, _nonzeros(operands)
-                )
-            return True
-        operation = self._stack.operation_of_backward()
-        if operation is None:
-            return False
-        passing = torch._C._current_graph_task_id()
-        if passing not in operation.charged:
-            operation.charged.add(passing)
-            task = VectorTask(operation.op, 2 * operation.inputs, operation.inputs, place.name, "input_gradient")
-            self._vector(task, place, call.operands, _nonzeros(call.operands))
-        return True
-
-    def _operands(self, arguments: Any, marks: dict[int, int], place: Place) -> tuple[torch.Tensor, ...]:
-        """List the tensors among arguments that are no parameters, nor made from such or drawn; each view of a storage once.
-
-        Nothing if none of them changes with the sample: that was computed beforehand. Numbers are left out beside tensors.
-        """
-        found: dict[Hashable, torch.Tensor] = {}
-        streamed = 0
-        for tensor in aten.tensors_in(arguments):
-            mark = marks.get(id(tensor))
-            if mark is None:
-                mark = self._mark(tensor, place)
-            if mark & Mark.ELSEWHERE:
-                continue
-            tensor = aten.stored(tensor)
-            streamed |= mark & Mark.STREAMED
-            if not mark & (Mark.STATIC | Mark.DRAWN) and (tensor.dim() or mark & Mark.STREAMED):
-                found.setdefault((storage_key(tensor), tensor.storage_offset(), tensor.shape, tensor.stride()), tensor)
-        return tuple(found.values()) if streamed else ()
-
-    def _vector(
-        self, task: VectorTask, place: Place, read: tuple[torch.Tensor, ...], events: int, pipelined: bool = False
-    ) -> None:
-        """Let a vector operation take its time; none if it runs in the last stage of a product's pipeline."""
-        activations = sum(distinct_elements(tensor) for tensor in read)
-        if pipelined:
-            self._devices.pipelined(task, place, activations, events)
-        else:
-            self._provenance.task_begins()
-            self._devices.vector(task, place, activations, events)
 
     def _other(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any, place: Place) -> bool:
         """Record an operator that PyTorch computed; return whether it multiplies and accumulates."""
@@ -365,85 +303,21 @@ class Watcher:
                 f"{self.where}: operator {name!r} in {place.name or 'the program'} has no event form, expected only operators "
                 "that have one because strict=True. Run with strict=False to count it as other."
             )
-        self._provenance.task_begins()
+        self._origins.task_begins()
         self._devices.other(name, place, macs, self._why)
         return macs > 0
 
-    def _mark(self, tensor: torch.Tensor, place: Place) -> int:
-        """Return what is known of a tensor's origin; take a parameter in, and count what came from nowhere."""
-        if not aten.has_values(tensor):
-            return Mark.STREAMED | Mark.ELSEWHERE
-        mark = self._provenance.get(tensor)
-        if mark is not None:
-            return mark
-        if isinstance(tensor, nn.Parameter) or isinstance(tensor._base, nn.Parameter):
-            mark = Mark.STATIC | Mark.PARAMETER
-        elif tensor.dim() == 0 or not tensor.numel():
-            mark = Mark.CONSTANT  # a number of the program that PyTorch wrapped, or no number at all
-        elif not self._stack.inside and torch._C._current_autograd_node() is None:
-            mark = Mark.STREAMED | Mark.INPUT  # written in the watched program itself, outside of any module
-        else:
-            mark = Mark.STREAMED
-            self._devices.unwatched()
-            if self.settings.strict:
-                raise UnsupportedError(
-                    f"{self.where}: a tensor of shape {tuple(tensor.shape)} in {place.name or 'the program'} was made by "
-                    "nothing that is watched (numpy, a list, another thread), expected none because strict=True. Make it with "
-                    "PyTorch in this thread, or pass it in as an argument."
-                )
-        self._provenance.set(tensor, mark)
-        return mark
-
-    def _parameter(self, product: Product, place: Place) -> Parameter:
-        """Say what a product's static operand is to a weight memory, each element counted once."""
-        if product.task.two_activations:
-            return NO_PARAMETER
-        whole = product.second if product.gathered_from is None else product.gathered_from
-        distinct = distinct_elements(whole)
-        bits = product.task.weight_bits
-        size, read = distinct * bits // 8, min(distinct, distinct_elements(product.second)) * bits // 8
-        if (self._provenance.get(whole) or Mark.CONSTANT) & Mark.PARAMETER:
-            return Parameter((storage_key(whole), whole.storage_offset(), distinct), size, read)
-        self._computed[place] += 1  # computed anew from a parameter: the same one at each call of its module
-        return Parameter((place.name, self._computed[place]), size, read)
-
-    def _is_static(self, tensor: torch.Tensor) -> bool:
-        return bool((self._provenance.get(tensor) or Mark.CONSTANT) & Mark.STATIC)
-
-    def _is_input(self, tensor: torch.Tensor) -> bool:
-        mark = self._provenance.get(tensor) or Mark.CONSTANT
-        return bool(mark & Mark.INPUT) and not mark & Mark.PRODUCT
-
-    def _enter_module(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        if module is self._just_known:
-            self._just_known = None
-        else:
-            self._know_parameters(module)
-        self.know_inputs(args)
-
-    def _know_parameters(self, module: nn.Module) -> None:
-        for path, one in module.named_modules():
-            for name, tensor in (*one._parameters.items(), *one._buffers.items()):
-                if tensor is None or is_lazy(tensor) or not aten.has_values(tensor) or self._provenance.get(tensor) is not None:
-                    continue
-                self._provenance.set(tensor, Mark.STATIC | Mark.PARAMETER)
-                self._parameter_names[storage_key(tensor)] = f"{path}.{name}" if path else name
-
     def _lay_out(self, tensor: torch.Tensor, layout: Hashable, lay_out: Callable[[Operand], Weights]) -> Weights:
-        where = self._name_of(tensor)
-        if not self._is_static(tensor):
+        where = self._origins.name(tensor)
+        if not self._origins.is_static(tensor):
             require_finite(tensor, where)
             return lay_out(as_array(tensor))
         return self._weights.get(tensor, layout, where, lay_out)
 
     def _keep(self, tensor: torch.Tensor, what: Hashable, make: Callable[[], Rounded]) -> Rounded:
-        if not self._is_static(tensor):
+        if not self._origins.is_static(tensor):
             return make()
-        return self._weights.keep(tensor, what, self._name_of(tensor), make)
-
-    def _name_of(self, tensor: torch.Tensor) -> str:
-        name = self._parameter_names.get(storage_key(tensor))
-        return f"{self.where}: parameter {name!r}" if name else f"{self.where}: an operand that is no parameter"
+        return self._weights.keep(tensor, what, self._origins.name(tensor), make)
 
 
 @contextmanager
@@ -534,7 +408,3 @@ def _prune(tensor: torch.Tensor, threshold: float) -> tuple[torch.Tensor, int]:
 
 def _is_finite(tensor: torch.Tensor) -> bool:
     return not tensor.is_floating_point() or bool(torch.isfinite(aten.stored(tensor)).all())
-
-
-def _nonzeros(tensors: Iterable[torch.Tensor]) -> int:
-    return sum(map(nonzeros, tensors))
