@@ -1,6 +1,6 @@
 """Run a small network in every way there is, and write every report into a folder: what two processes are compared by.
 
-    python tests/eventnet/same_bits.py FOLDER
+python tests/eventnet/same_bits.py FOLDER
 """
 
 import sys

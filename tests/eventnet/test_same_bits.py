@@ -35,4 +35,6 @@ def test_what_is_compared_depends_on_what_was_run(written):
     """Were the files empty, or all alike, the test above would say nothing."""
     first = written[0]
     assert min(map(len, first.values())) > 200
-    assert len({first[name] for name in first if name.endswith(".txt")}) == len([name for name in first if name.endswith(".txt")])
+    assert len({first[name] for name in first if name.endswith(".txt")}) == len(
+        [name for name in first if name.endswith(".txt")]
+    )
