@@ -30,7 +30,7 @@ def main() -> None:
     ranks = (scores > scores.gather(1, tail[:, None])).sum(1)
     print(f"{(ranks < 10).float().mean():.0%} of the triples not trained on have the tail in the first 10 of {people}.\n")
 
-    rows, ticks, judged = [], {}, []
+    rows, ticks, judged = [], {}, {machine.name: [] for machine in MACHINES}
     for size in SIZES:
         samples = triples[held_out][: 50 if size == people else 5]  # the size of the table is all that changes later on
         for kind, name in ((Translation, "look-up"), (OneHot, "one-hot")):
@@ -42,9 +42,11 @@ def main() -> None:
                 mean, energy = (total(of_machine, of) / len(runs) for of in ("ticks", "chip_pj"))
                 ticks.setdefault(label, []).append(mean)
                 rows.append((label, size, f"{mean:,.0f}", f"{energy / 1e3:,.1f}"))
-                judged += of_machine
+                judged[machine.name] += of_machine
     table(("query of a triple", "rows", "mean ticks", "mean energy, nJ"), rows)
-    statistics(judged)
+    for name, runs in judged.items():
+        print(name, end=": ")
+        statistics(runs)
 
     gain = ticks["one-hot on dadiannao"][-1] / ticks["look-up on cnvlutin"][-1]
     with picture("08_graph_embedding.png", f"Graph embedding: {SIZES[-1]:,} rows, {gain:.0f} times fewer ticks") as axis:

@@ -111,12 +111,15 @@ def _keyword_arguments() -> dict[str, Any]:
 
 
 class _Hooks:
-    """PyTorch's global module hooks, present while anyone watches; they act on the watching thread's stack alone."""
+    """PyTorch's global module hooks, present while anyone watches; they act on the watching thread's stack alone.
+
+    `end` undoes as much as `begin` has done, and may be called again, in case an interrupt cut either short.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._local = threading.local()
-        self._watching = 0
+        self._watching: set[int] = set()  # threads
         self._handles: list[Any] = []
 
     @property
@@ -126,22 +129,19 @@ class _Hooks:
 
     def begin(self, stack: ModuleStack) -> None:
         with self._lock:
+            if not self._watching:
+                self._handles.append(torch_module.register_module_forward_pre_hook(self._before))
+                self._handles.append(torch_module.register_module_forward_hook(self._after, always_call=True))
+            self._watching.add(threading.get_ident())
             self._local.stack = stack
-            self._watching += 1
-            if self._watching == 1:
-                self._handles = [
-                    torch_module.register_module_forward_pre_hook(self._before),
-                    torch_module.register_module_forward_hook(self._after, always_call=True),
-                ]
 
     def end(self) -> None:
+        self._local.stack = None
         with self._lock:
-            self._local.stack = None
-            self._watching -= 1
-            if not self._watching:
-                for handle in self._handles:
-                    handle.remove()
-                self._handles = []
+            self._watching.discard(threading.get_ident())
+            while self._handles and not self._watching:
+                self._handles[-1].remove()
+                self._handles.pop()
 
     def _before(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         stack = self.active

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensor
+from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 from eventnet import aten
 from eventnet.arithmetic import Arithmetic
@@ -109,18 +110,28 @@ class Watcher:
         self._origins.know_inputs(inputs)
 
     def __enter__(self) -> "Watcher":
-        HOOKS.begin(self._stack)
         self._bar = Bar(desc=self.where, unit=" operators", disable=not self.settings.progress)
-        self._mode.__enter__()
+        try:
+            HOOKS.begin(self._stack)
+            self._mode.__enter__()
+        except BaseException:  # an interrupt
+            self._leave()
+            raise
         return self
 
     def __exit__(self, *exception: Any) -> None:
         try:
-            self._mode.__exit__(*exception)
+            self._leave()
         finally:
-            self._bar.close()
-            HOOKS.end()
-            self._operations.forget()
+            self._leave()  # an interrupt may have cut the first one short
+
+    def _leave(self) -> None:
+        """Undo what `__enter__` has done, as far as it came; once more does no harm."""
+        if any(mode is self._mode for mode in _get_current_dispatch_mode_stack()):
+            self._mode.__exit__(None, None, None)
+        HOOKS.end()
+        self._operations.forget()
+        self._bar.close()
 
     def operator(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Take one operator call: run it, record it, and return what flows on."""

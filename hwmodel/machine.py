@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
+from hwmodel.errors import CountError
 from hwmodel.ledger import Ledger
 from hwmodel.parameters import check_parameters, parameter
 from hwmodel.plan import Plan
@@ -42,6 +43,14 @@ class Machine(ABC):
     @abstractmethod
     def plan(self, task: Task) -> Plan:
         """Say which unit does what for a task, in rounds of jobs."""
+
+    def refuse_uncountable(self, task: Task) -> None:
+        """Raise CountError if a task has more products than 64 bits can count, for machines that count them job by job."""
+        if task.macs >= 1 << 63:
+            raise CountError(
+                f"machine {self.name!r}: task {task.name!r} has {task.macs:,} products, expected fewer than 2^63. "
+                "Cut it into smaller ones."
+            )
 
     def vector_plan(self, task: VectorTask) -> Plan | None:
         """Say which unit does what for a vector task; None if the machine has no unit for such work."""

@@ -133,6 +133,18 @@ class Dispatcher:
             stage.issue()
         self._issuing = False
 
+    def check(self) -> None:
+        """Assert that rounds wait in order, each stage's next one once, and none beyond its tick.
+
+        To be called between two SimPy events.
+        """
+        self.ready.check()
+        waiting = self.ready.items()
+        assert len({id(stage) for stage in waiting}) == len(waiting)
+        assert not self._issuing
+        first = self.ready.first_tick
+        assert first is None or first >= self.env.now
+
 
 class StageRun:
     """One stage while it runs: its lanes, its rounds in flight, and what it waits for."""
@@ -178,6 +190,7 @@ class StageRun:
         self._finish_ticks: list[int | None] = []  # of finished rounds; a prefix is dropped unless a later stage reads it
         self._finish_base = 0
         self._start_ticks: dict[int, int] = {}
+        self._on_the_way = 0  # jobs issued, whose latency has not passed
         self._blocks: Iterator[Block] = iter(stage.blocks())
         self._work: BlockWork | None = None
         self._next = 0  # the next round's number in its block
@@ -189,7 +202,7 @@ class StageRun:
     def begin(self) -> None:
         """Start the lanes and open the first block; `prepare` then offers the first round."""
         for lane in self.lanes:
-            self.env.process(lane.lane_process())
+            lane.begin()
         self._advance()
 
     def _advance(self) -> None:
@@ -257,12 +270,17 @@ class StageRun:
                 self._start_ticks[number] = self.env.now
             self.round_done(empty=True)
         elif self.stage.latency:
+            self._on_the_way += stop - first
             delivery = Timeout(self.env, self.stage.latency)
-            delivery.callbacks.append(lambda _event: self._deliver(round_, first, stop))
+            delivery.callbacks.append(lambda _event: self._arrive(round_, first, stop))
             self.prepare()
         else:
             self._deliver(round_, first, stop)
             self.prepare()
+
+    def _arrive(self, round_: Round, first: int, stop: int) -> None:
+        self._on_the_way -= stop - first
+        self._deliver(round_, first, stop)
 
     def _deliver(self, round_: Round, first: int, stop: int) -> None:
         copies, ticks = round_.work.copies, round_.work.ticks
@@ -325,11 +343,48 @@ class StageRun:
             lane.bell.ring()
 
     def check(self) -> None:
-        """Assert that the rounds add up."""
+        """Assert that rounds and jobs add up, here and in the dispatcher, the pool and the lanes.
+
+        To be called between two SimPy events.
+        """
+        self._check_rounds()
+        self._check_jobs()
+        self.dispatcher.check()
+        if self.pool is not None:
+            self.pool.check()
+        for lane in self.lanes:
+            lane.check()
+        for bell in {id(lane.bell): lane.bell for lane in self.lanes}.values():
+            assert bell.sleepers == sum(lane.asleep and lane.bell is bell for lane in self.lanes)
+
+    def _check_rounds(self) -> None:
         assert self.issued == self.finished + len(self._in_flight)
         assert len(self._in_flight) <= self.stage.depth
         assert all(round_.left >= 0 for round_ in self._in_flight)
+        assert not self._in_flight or self._in_flight[0].left  # or it would have been retired
         assert [round_.number for round_ in self._in_flight] == list(range(self.finished, self.issued))
-        self.dispatcher.ready.check()
+        assert self._offered == any(stage is self for stage in self.dispatcher.ready.items())
+        assert not self.ended or (self._work is None and not self._in_flight and not self._offered)
+        assert self.finished == self._finish_base + len(self._finish_ticks)
+        finishes = [tick for tick in self._finish_ticks if tick is not None]
+        assert finishes == sorted(finishes)
+        seen = [*finishes, *self._start_ticks.values(), *([self.last_issue] if self.issued else [])]
+        assert all(self.started <= tick <= self.env.now for tick in seen)
+        assert all(number < self.issued for number in self._start_ticks)
+
+    def _check_jobs(self) -> None:
+        """Assert that each job of the rounds in flight is on the way, waits, is served or is done, and only one of them."""
+        waiting = [(round_, job) for lane in self.lanes for job, _, round_ in lane.inbox]
+        waiting += [(round_, job) for lane in self.lanes for _, _, (job, _, round_) in lane.parked]
         if self.pool is not None:
-            self.pool.check()
+            waiting += [(round_, job) for _, _, (job, _, round_) in self.pool.jobs.items()]
+        serving = sum(lane.serving for lane in self.lanes)
+        assert sum(round_.left for round_ in self._in_flight) == self._on_the_way + len(waiting) + serving
+        assert len({(id(round_), job) for round_, job in waiting}) == len(waiting)
+        assert not any(job in round_.served for round_, job in waiting)
+        for work in {id(round_.work): round_.work for round_ in self._in_flight}.values():
+            rounds = [round_ for round_ in self._in_flight if round_.work is work]
+            issued = self._next if work is self._work else work.block.rounds
+            assert work.rounds_left == work.block.rounds - issued + len(rounds)
+            assert len(set(work.served)) == len(work.served)
+            assert len(work.served) + sum(round_.left for round_ in rounds) == work.pointers[issued]

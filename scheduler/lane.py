@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
-from simpy.events import Event, Timeout
+from simpy.events import Event, Process, Timeout
 
 from scheduler.ticks import TickEnvironment
 
@@ -38,11 +38,16 @@ class Lane:
     ----------
     inbox
         Jobs that may start, in the order of their rounds.
+    parked
+        Jobs that name this copy, which was busy when the pool took them in hand; the pool takes them back when it is free.
     busy_ticks, waited_ticks, jobs
         Booked as they happen: service, sleep, and jobs done.
     """
 
-    __slots__ = ("bell", "busy_ticks", "closed", "env", "freed", "inbox", "index", "jobs", "parked", "waited_ticks")
+    __slots__ = (
+        "_process", "_started", "bell", "busy_ticks", "closed", "env", "freed", "inbox", "index", "jobs", "parked",
+        "waited_ticks",
+    )  # fmt: skip
 
     def __init__(self, env: TickEnvironment, index: int, bell: Bell, freed: Callable[["Lane"], None] | None) -> None:
         self.env = env
@@ -55,6 +60,13 @@ class Lane:
         self.waited_ticks = 0
         self.jobs = 0
         self.closed = False
+        self._started = env.now
+        self._process: Process | None = None
+
+    def begin(self) -> None:
+        """Let the lane run."""
+        self._started = self.env.now
+        self._process = self.env.process(self.lane_process())
 
     def lane_process(self) -> Generator[Event, None, None]:
         """Serve jobs until the lane is closed and its inbox is empty."""
@@ -81,6 +93,16 @@ class Lane:
                 freed(self)
 
     @property
+    def serving(self) -> bool:
+        """Tell whether the lane is at work on a job: what its process waits for then is the end of the job."""
+        return self._process is not None and isinstance(self._process.target, Timeout)
+
+    @property
+    def asleep(self) -> bool:
+        """Tell whether the lane sleeps on its bell, which has not been rung since."""
+        return self._process is not None and self._process.target is self.bell.event
+
+    @property
     def stall_ticks(self) -> int:
         """Return the time waited while the lane had or awaited work of the task."""
         return self.waited_ticks if self.jobs else 0
@@ -89,3 +111,21 @@ class Lane:
     def idle_ticks(self) -> int:
         """Return the time waited by a lane that got no work of the task."""
         return 0 if self.jobs else self.waited_ticks
+
+    def check(self) -> None:
+        """Assert that every tick is booked, that no job waits for a sleeper, and that each job is here once and in order.
+
+        To be called between two SimPy events.
+        """
+        since, now = self._started + self.busy_ticks + self.waited_ticks, self.env.now  # since: this sleep, or this job
+        assert self.busy_ticks >= 0
+        assert self.waited_ticks >= 0
+        assert since <= now
+        assert not self.serving or now <= since + self._process.target._delay  # type: ignore[union-attr]
+        assert not (self.asleep and self.inbox)
+        assert not self.parked or self.serving or self.inbox
+        waiting = [*self.inbox, *(job for _, _, job in self.parked)]
+        assert len({(id(round_), job) for job, _, round_ in waiting}) == len(waiting)
+        numbers = [round_.number for _, _, round_ in self.inbox]
+        assert numbers == sorted(numbers)
+        assert all(round_.work.copies[job] == self.index for job, _, round_ in waiting)

@@ -86,9 +86,18 @@ class Pool:
         self.free.push(self.env.now, lane.index, lane)
 
     def check(self) -> None:
-        """Assert that no copy is free twice and no free copy has work."""
+        """Assert that each copy is either free, once, or has one job, and that no job waits while a copy could take it.
+
+        To be called between two SimPy events.
+        """
         self.jobs.check()
         self.free.check()
         free = self.free.items()
         assert len({lane.index for lane in free}) == len(free)
-        assert not any(lane.inbox for lane in free)
+        assert all(lane is self.lanes[lane.index] for lane in free)
+        assert not any(lane.inbox or lane.parked or lane.serving for lane in free)
+        assert all(lane in free or len(lane.inbox) + lane.serving == 1 for lane in self.lanes)
+        assert self._matching == bool(self.jobs and self.free)
+        orders = [order for _, order, _ in (*self.jobs.items(), *(one for lane in self.lanes for one in lane.parked))]
+        assert len(set(orders)) == len(orders)
+        assert all(order < self._added for order in orders)

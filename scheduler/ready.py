@@ -21,6 +21,11 @@ class ReadyQueue(Generic[Item]):
     def __len__(self) -> int:
         return len(self._entries)
 
+    @property
+    def first_tick(self) -> int | None:
+        """Give the tick at which the first item is ready; None if there is none."""
+        return self._entries[0][0] if self._entries else None
+
     def push(self, tick: int, priority: int, item: Item) -> None:
         """Add an item that is ready at a tick."""
         self._entries.add((tick, priority, self._sequence, item))

@@ -1,7 +1,7 @@
 """Write a file whole or not at all."""
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,18 +26,17 @@ def whole_file(path: str | Path) -> Iterator[TextIO]:
         If the folder is not there, is not writable or is full; the target is then as it was.
     """
     target = Path(os.path.realpath(path))  # what a link points to, so that the link stays one
-    temporary = None
+    temporary: Path | None = None
     try:
         if target.exists() and not target.is_file():  # a pipe or a device, which has no halves
             with target.open("w", encoding="utf-8") as file:
                 yield file
             return
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+        temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}")  # named first: then an interrupt finds it
+        with temporary.open("x", encoding="utf-8", newline="") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, target)
         temporary = None
     except OSError as error:
@@ -47,7 +46,7 @@ def whole_file(path: str | Path) -> Iterator[TextIO]:
         ) from None
     finally:
         if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
 
 def check_writable(path: str | Path) -> None:
@@ -58,9 +57,3 @@ def check_writable(path: str | Path) -> None:
             f"writing {str(path)!r}: {str(folder)!r} is no folder that can be written or the path is a folder itself, "
             "expected a file that can be written. Choose another path."
         )
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

@@ -67,6 +67,10 @@ class Columns:
         given = weights.compressed
         if given is not None and (given.pes, given.run_bits) == (pes, run_bits):
             entries, multiplied = given.entries()
+        elif given is None and weights.dense:
+            groups, operands, outputs = weights.shape
+            owned = -(-(outputs - np.arange(pes)).clip(0) // pes)  # no zero, so no filler
+            entries = multiplied = np.broadcast_to(owned, (groups * operands, pes))
         else:
             entries, multiplied = count_entries(_nonzero(weights), pes, run_bits)
         return Columns(np.concatenate([np.zeros((1, pes), dtype=np.int64), np.cumsum(entries, axis=0)]), multiplied)
@@ -223,6 +227,7 @@ class EIE(Machine):
 
     def plan(self, task: Task) -> Plan:
         """Make one round a broadcast activation, with a job for each element; a row of activations ends before the next."""
+        self.refuse_uncountable(task)
 
         def blocks() -> Iterator[Block]:
             columns = self.columns(task)
@@ -289,12 +294,10 @@ def _nonzero(weights: Weights) -> NDArray[np.bool_]:
     """Say which weights are stored: (columns of all products, outputs)."""
     if weights.compressed is not None:
         return np.asarray(weights.compressed.codes() != 0, dtype=np.bool_)
-    if weights.nonzero is not None:
-        nonzero = weights.nonzero
-    elif weights.values is not None:
+    nonzero = weights.nonzero
+    if nonzero is None:
+        assert weights.values is not None  # a shape has no zeros, and is counted without
         nonzero = weights.values != 0
-    else:
-        nonzero = np.ones(weights.shape, dtype=np.bool_)
     return np.asarray(nonzero.reshape(-1, weights.shape[2]), dtype=np.bool_)
 
 

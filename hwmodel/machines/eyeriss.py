@@ -122,6 +122,7 @@ class Eyeriss(Machine):
 
     def plan(self, task: Task) -> Plan:
         """Make three stages of a round for each column of outputs: words come, elements work, sums leave."""
+        self.refuse_uncountable(task)
         mapping = self.mapping(task)
         slabs = list(mapping.slabs()) if task.macs else []
         stages: list[tuple[Unit, Callable[[], Iterator[Block]]]] = [

@@ -77,6 +77,7 @@ class EyerissV2PE(Machine):
 
     def plan(self, task: Task) -> Plan:
         """Make one round a window, with one job."""
+        self.refuse_uncountable(task)
         walk = interleaved(task, lanes=1, packed=True)
 
         def blocks() -> Iterator[Block]:

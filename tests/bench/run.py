@@ -1,7 +1,7 @@
 """Measure, and record what was measured in tests/bench/results. Run it with `make bench`.
 
-Every figure is a ratio against a baseline in the same process, the two sides in turn, medians of the pairs; nothing here is
-a test, since timings are noisy.
+Every figure is a ratio against a baseline in the same process, or of fresh processes where that is what is measured, the sides in
+turn, medians of the pairs; nothing here is a test, since timings are noisy.
 """
 
 import argparse

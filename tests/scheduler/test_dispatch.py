@@ -1,6 +1,4 @@
-"""The dispatcher: in which order rounds are issued, and that its state adds up after every event."""
-
-from random import Random
+"""The dispatcher: in which order rounds are issued, and that a broken state is noticed (stress.py steps it)."""
 
 import numpy as np
 import pytest
@@ -89,29 +87,6 @@ def stage_runs(monkeypatch) -> list[StageRun]:
 
     monkeypatch.setattr(scheduler.engine, "StageRun", noted)
     return made
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_the_state_adds_up_after_every_event_of_a_hundred_random_plans(stage_runs, random_plan, law, seed):
-    rng = Random(seed)
-    for _ in range(100):
-        stage_runs.clear()
-        plan = random_plan(rng)
-        env = TickEnvironment()
-        process = env.process(scheduler.play_process(env, plan.plan(), None))
-        while env.peek() != float("inf"):
-            env.step()
-            for stage in stage_runs:
-                stage.check()
-                stage.dispatcher.ready.check()
-                if stage.pool is not None:
-                    stage.pool.check()
-        assert process.value.ticks == law(plan).ticks
-        for stage in stage_runs:
-            assert stage.ended
-            assert stage.issued == stage.finished == len(plan.stages[stage.number].rounds)
-            assert not any(lane.inbox or lane.parked for lane in stage.lanes)
-            assert len(stage.dispatcher.ready) == 0
 
 
 def a_stage_in_flight(stage_runs, plan) -> StageRun:

@@ -1,5 +1,3 @@
-from random import Random
-
 import pytest
 
 from scheduler import ReadyQueue
@@ -88,31 +86,6 @@ def test_a_removed_items_place_in_the_sequence_is_not_given_again():
     queue.push(1, 0, "c")
     queue.push(1, 0, "d")
     assert emptied(queue) == ["a", "c", "d"]
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_a_thousand_random_steps_agree_with_a_sorted_list(seed):
-    rng = Random(seed)
-    queue: ReadyQueue[str] = ReadyQueue()
-    plain: list[tuple[int, int, int, str]] = []
-    for step in range(1000):
-        choice = rng.random()
-        if choice < 0.5 or not plain:
-            entry = (rng.randint(0, 9), rng.randint(-2, 2), step, f"item {step}")
-            queue.push(entry[0], entry[1], entry[3])
-            plain.append(entry)
-            plain.sort()
-        elif choice < 0.7:
-            assert queue.pop() == plain.pop(0)[3]
-        elif choice < 0.9:
-            tick = rng.randint(0, 9)
-            due = plain.pop(0)[3] if plain[0][0] <= tick else None
-            assert queue.pop_due(tick) == due
-        else:
-            queue.remove(plain.pop(rng.randrange(len(plain)))[3])
-        queue.check()
-        assert len(queue) == len(plain)
-        assert queue.items() == [entry[3] for entry in plain]
 
 
 def test_check_notices_a_sequence_number_used_twice():
