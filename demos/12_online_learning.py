@@ -66,7 +66,7 @@ def main() -> None:
     ) as axis:
         axis.plot(range(0, UPDATES + 1, EVERY), curve, "o-")
         axis.set(xlabel="updates on the device, one digit each", ylabel="accuracy on digits not trained on (%)")
-    print(f"Conclusion: an update takes {energy:.0f} nJ, {gain:.2f} times less than on DaDianNao, which multiplies zeros.")
+    print(f"Conclusion: an update takes {energy:.0f} nJ, {gain:.2f} times less than on DaDianNao, dense.")
 
 
 if __name__ == "__main__":
