@@ -5,6 +5,7 @@ from typing import Literal
 from hwmodel.catalogue import expected_one_of
 from hwmodel.errors import ParameterError, UnknownNameError, UnsupportedError
 from hwmodel.machine import Machine
+from hwmodel.plan import Plan
 from hwmodel.products import Products, multiply_all
 from hwmodel.task import Task
 from hwmodel.vector import VectorTask
@@ -80,28 +81,30 @@ def run(
 def _run(
     machine: Machine, task: Task | VectorTask, by_jobs: bool, values: Values, integers: bool, trace: Trace | None
 ) -> Outcome:
+    plan = plan_of(machine, task)
     if isinstance(task, VectorTask):
-        return _run_vector(machine, task, by_jobs, trace)
-    reason = machine.cannot_map(task)
-    if reason is not None:
-        raise UnsupportedError(
-            f"scheduler.run: machine {machine.name!r} cannot run task {task.name!r} ({task.kind}), because {reason}. "
-            "Choose another machine for it."
-        )
-    plan, with_values = machine.plan(task), values == "events" and Products.possible(task)
+        return play(plan, trace=trace) if by_jobs else solve(plan)
+    with_values = values == "events" and Products.possible(task)
     if by_jobs:
         return play(plan, Products(task, with_values, integers) if with_values or integers else None, trace)
     return solve(plan, multiply_all(task, integers, with_values) if with_values or integers else None)
 
 
-def _run_vector(machine: Machine, task: VectorTask, by_jobs: bool, trace: Trace | None) -> Outcome:
-    plan = machine.vector_plan(task)
-    if plan is None:
-        raise UnsupportedError(
-            f"scheduler.run: machine {machine.name!r} cannot run task {task.name!r} ({task.op}), because it has no unit for "
-            "vector work. Choose another machine for it."
-        )
-    return play(plan, trace=trace) if by_jobs else solve(plan)
+def plan_of(machine: Machine, task: Task | VectorTask) -> Plan:
+    """Return a machine's plan of a task; UnsupportedError if it cannot map it."""
+    if isinstance(task, VectorTask):
+        plan, reason = machine.vector_plan(task), "it has no unit for vector work"
+        if plan is not None:
+            return plan
+    else:
+        found = machine.cannot_map(task)
+        if found is None:
+            return machine.plan(task)
+        reason = found
+    raise UnsupportedError(
+        f"scheduler.run: machine {machine.name!r} cannot run task {task.name!r} "
+        f"({task.op if isinstance(task, VectorTask) else task.kind}), because {reason}. Choose another machine for it."
+    )
 
 
 def check_engine(engine: str, where: str) -> None:
