@@ -118,7 +118,7 @@ class FaultyStage(StageRun):
         self._faults = [fault for fault in faults if fault.unit == self.stage.unit.name]
         self._down = [0] * len(self.lanes)  # by how many faults
         self._recoveries_left = sum(fault.until is not None for fault in self._faults)
-        self._unplaced: list[Job] = []
+        self._unplaced: list[tuple[int, Job]] = []
 
     def begin(self) -> None:
         """Start the lanes, and let the faults come in time."""
@@ -169,8 +169,12 @@ class FaultyStage(StageRun):
             return
         if self.pool is not None:
             self.pool.freed(self.lanes[copy])
+        elif self._unplaced:
+            Timeout(self.env, 0).callbacks.append(self._place_waiting)  # when every copy that recovers in this tick has
+
+    def _place_waiting(self, _event: Event) -> None:
         waiting, self._unplaced = self._unplaced, []
-        for job in waiting:
+        for copy, job in waiting:
             self._place(copy, job)
 
     def _deliver(self, round_: Round, first: int, stop: int) -> None:
@@ -188,7 +192,7 @@ class FaultyStage(StageRun):
         if self._down[copy]:
             working = [lane for lane in self.lanes if not self._down[lane.index]]
             if not working:
-                self._unplaced.append(job)
+                self._unplaced.append((copy, job))
                 return
             lane = min(working, key=lambda one: (one.done_at, one.index))  # type: ignore[attr-defined]  # they are FaultyLanes
         else:

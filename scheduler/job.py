@@ -95,8 +95,12 @@ def _plain(job: Iterable[Any]) -> Tasks:
     try:
         task = next(job)
         while True:
-            outcomes.append((yield task))
-            task = job.send(outcomes[-1])
+            try:
+                outcomes.append((yield task))
+            except Exception as error:  # the task cannot be done: the job hears of it where it yielded it
+                task = job.throw(error)
+            else:
+                task = job.send(outcomes[-1])
     except StopIteration as stop:
         return stop.value, outcomes
     finally:
