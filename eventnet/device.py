@@ -1,5 +1,6 @@
 """A machine during one run: it does tasks one after the other and keeps what outlasts a task, its weight memory."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -10,10 +11,12 @@ from hwmodel.offchip import NO_PARAMETER, Parameter, WeightMemory
 from hwmodel.task import Task
 from hwmodel.vector import VectorTask
 from scheduler.engines import Engine, run
+from scheduler.job import Step
 from scheduler.outcome import Outcome
 from scheduler.trace import Trace
 
 Offchip = Literal["energy", "time"]
+Host = Callable[[Step], Outcome]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,13 +41,15 @@ class Device:
     """One machine that does a run's tasks in order.
 
     ``offchip="time"`` makes a task last at least as long as the transfer of what is not on the chip, which overlaps with it;
-    ``"energy"`` only charges it. A trace, if there is one, is told of every task.
+    ``"energy"`` only charges it. A trace, if there is one, is told of every task. A host, if there is one, lets the time of a task
+    pass in its own place instead of this device.
     """
 
     machine: Machine
     engine: Engine = "auto"
     offchip: Offchip = "energy"
     trace: Trace | None = None
+    host: Host | None = None
     memory: WeightMemory = field(init=False)
     has_vector_unit: bool = field(init=False)
 
@@ -83,10 +88,18 @@ class Device:
             Whether to add the products up, those of small integers too.
         """
         machine = self.machine
-        outcome = run(machine, task, self.engine, "events" if multiply else "reference", multiply, self.trace)
         offchip_bytes = self._offchip_bytes(task, parameter)
         offchip_seconds = self.memory.seconds(offchip_bytes)
         offchip_ticks = int(np.ceil(offchip_seconds * machine.clock_hz))
+        offchip_pj = self.memory.pj(offchip_bytes)
+        step = Step(
+            task,
+            values="events" if multiply else "reference",
+            integers=multiply,
+            least_ticks=offchip_ticks if self.offchip == "time" else 0,
+            offchip_pj=offchip_pj,
+        )
+        outcome = self._outcome(step)
         waited = max(0, offchip_ticks - outcome.ticks) if self.offchip == "time" else 0
         copies_with_work = int(np.count_nonzero(outcome.idle_ticks < outcome.ticks)) if outcome.ticks else 0
         ticks = outcome.ticks + waited
@@ -97,9 +110,18 @@ class Device:
             idle_ticks=int(outcome.idle_ticks.sum()) + waited * (outcome.idle_ticks.size - copies_with_work),
             dynamic_pj=sum(machine.prices.dynamic_pj(outcome.ledger, machine.name).values()),
             static_pj=machine.static_w() * ticks / machine.clock_hz * 1e12,
-            offchip_pj=self.memory.pj(offchip_bytes),
+            offchip_pj=offchip_pj,
             onchip_bytes=machine.prices.onchip_bytes(outcome.ledger, machine.name),
             offchip_bytes=offchip_bytes,
             offchip_seconds=offchip_seconds,
             bound="offchip" if offchip_ticks > outcome.ticks else "compute",
         )
+
+    def _outcome(self, step: Step) -> Outcome:
+        if self.host is None:
+            return run(self.machine, step.task, self.engine, step.values, step.integers, self.trace)
+        outcome = self.host(step)
+        if self.trace is not None:
+            self.trace.begin()
+            self.trace.add(outcome)
+        return outcome

@@ -109,6 +109,13 @@ class Samples:
         return table(self)
 
 
+def inputs_of(sample: Any) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    """Return a sample as arguments and keyword arguments: it is a tensor, a tuple of arguments or a dict of keyword arguments."""
+    if isinstance(sample, Mapping):
+        return (), sample
+    return tuple(sample) if isinstance(sample, tuple | list) else (sample,), {}
+
+
 def run_samples(samples: Iterable[Any], one: Callable[[tuple[Any, ...], Mapping[str, Any]], Run], progress: bool) -> Samples:
     """Run samples one after the other; an interrupt ends the work and keeps what there is."""
     statistics = Samples()
@@ -116,10 +123,7 @@ def run_samples(samples: Iterable[Any], one: Callable[[tuple[Any, ...], Mapping[
     with Bar(samples, total=total, unit=" samples", disable=not progress) as bar:
         try:
             for sample in bar:
-                if isinstance(sample, Mapping):
-                    statistics.add(one((), sample))
-                else:
-                    statistics.add(one(tuple(sample) if isinstance(sample, tuple | list) else (sample,), {}))
+                statistics.add(one(*inputs_of(sample)))
         except KeyboardInterrupt:
             statistics.interrupted = True
     return statistics

@@ -26,6 +26,7 @@ from torch.utils._pytree import tree_leaves
 from eventnet import aten
 from eventnet.arithmetic import Arithmetic
 from eventnet.call import Call, Form
+from eventnet.device import Host
 from eventnet.devices import Devices, ProductCall
 from eventnet.held import tensors_in
 from eventnet.macs import other_macs
@@ -66,10 +67,11 @@ class Watcher:
         settings: Settings,
         root: nn.Module | str = "",
         where: str = "eventnet.watch",
+        host: Host | None = None,
     ) -> None:
         self.settings = settings
         self.where = where
-        self._devices = Devices(machines, baseline, settings)
+        self._devices = Devices(machines, baseline, settings, host)
         self._provenance = Provenance()
         self._weights = WeightCache(settings.values == "events")
         self._parameter_names: dict[int, str] = {}

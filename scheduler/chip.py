@@ -193,7 +193,7 @@ class Chip:
             expected = self.clock.units(Fraction(profile.mean_ticks))
         request = Request(self, job, priority, deadline, expected or 0.0, self.env.now)
         if profile is None:
-            request.tasks = tasks_of(job, self._now, where)
+            request.tasks = tasks_of(job, self.machine, self._now, where)
         self.counts["submitted"] += 1
         request.rank = (self._rank(request), 0 if self.policy == "first_come" else priority, self.counts["submitted"])
         busy = self._serving is not None

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Protocol, runtime_checkable
 
 from hwmodel.errors import EventNetError, ParameterError
+from hwmodel.machine import Machine
 from hwmodel.task import Task
 from hwmodel.vector import VectorTask
 from scheduler.engines import Values
@@ -57,15 +58,16 @@ Tasks = Generator[Step | AnyTask, Outcome, Any]
 class Steps(Protocol):
     """A job that is told the time.
 
-    ``steps`` gets a function that returns the environment's time, and returns a generator of tasks or `Step`, into which the
-    outcomes are sent; the generator returns a pair, the outputs and the report that the chip's result has as ``run``.
+    ``steps`` gets the chip's machine and a function that returns the environment's time, and returns a generator of tasks or
+    `Step`, into which the outcomes are sent; the generator returns a pair, the outputs and the report that the chip's result
+    has as ``run``.
     """
 
-    def steps(self, clock: Callable[[], float]) -> Tasks:
+    def steps(self, machine: Machine, clock: Callable[[], float]) -> Tasks:
         """Return the job's tasks, one at a time."""
 
 
-def tasks_of(job: Any, clock: Callable[[], float], where: str) -> Tasks:
+def tasks_of(job: Any, machine: Machine, clock: Callable[[], float], where: str) -> Tasks:
     """Return a generator of a job's tasks that returns its outputs and its report.
 
     Raises
@@ -74,7 +76,7 @@ def tasks_of(job: Any, clock: Callable[[], float], where: str) -> Tasks:
         If that is no job.
     """
     if isinstance(job, Steps):
-        return job.steps(clock)
+        return job.steps(machine, clock)
     if isinstance(job, AnyTask | Step):
         return _plain([job])
     if isinstance(job, Iterable) and not isinstance(job, str | bytes | dict):
