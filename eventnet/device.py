@@ -41,8 +41,8 @@ class Device:
     """One machine that does a run's tasks in order.
 
     ``offchip="time"`` makes a task last at least as long as the transfer of what is not on the chip, which overlaps with it;
-    ``"energy"`` only charges it. A trace, if there is one, is told of every task. A host, if there is one, lets the time of a task
-    pass in its own place instead of this device.
+    ``"energy"`` only charges it. A trace, if there is one, is told of every task. A host, if there is one, lets the time of
+    a task pass instead of this device.
     """
 
     machine: Machine

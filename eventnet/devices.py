@@ -134,7 +134,5 @@ class Devices:
             run.unwatched += 1
 
 
-def _device(
-    machine: Machine | None, settings: Settings, trace: Trace | None = None, host: Host | None = None
-) -> Device | None:
+def _device(machine: Machine | None, settings: Settings, trace: Trace | None = None, host: Host | None = None) -> Device | None:
     return None if machine is None else Device(machine, settings.engine, settings.offchip, trace, host)

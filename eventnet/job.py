@@ -1,9 +1,9 @@
 """A model and its inputs as a job for a chip: its operators are done one at a time, in the chip's time.
 
-    Job.steps              a generator of tasks                          (scheduler/job.py says what a chip wants)
-      Worker               the model's forward, in a thread of its own   (eventnet/worker.py)
-        Watcher            sees its operators                            (eventnet/watch.py)
-          Device.do        hands each task over, and gets what the chip made of it
+Job.steps              a generator of tasks                          (scheduler/job.py says what a chip wants)
+  Worker               the model's forward, in a thread of its own   (eventnet/worker.py)
+    Watcher            sees its operators                            (eventnet/watch.py)
+      Device.do        hands each task over, and gets what the chip made of it
 """
 
 import threading

@@ -110,7 +110,7 @@ class Samples:
 
 
 def inputs_of(sample: Any) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
-    """Return a sample as arguments and keyword arguments: it is a tensor, a tuple of arguments or a dict of keyword arguments."""
+    """Return a sample as arguments and keyword arguments: it is a tensor, a tuple of the former or a dict of the latter."""
     if isinstance(sample, Mapping):
         return (), sample
     return tuple(sample) if isinstance(sample, tuple | list) else (sample,), {}

@@ -1,8 +1,8 @@
 """A program in a thread of its own that runs only while somebody waits for it: strict hand-over, so nothing is ever at once.
 
-PyTorch keeps what watches it for each thread. Two programs that take turns operator by operator therefore have a thread each, and
-the thread that simulates time waits while either of them computes. Who runs next is decided by that one alone, never by the
-operating system.
+PyTorch keeps what watches it for each thread. Two programs that take turns operator by operator therefore have a thread each,
+and the thread that simulates time waits while either of them computes. Who runs next is decided by that one alone, never by
+the operating system.
 """
 
 import sys

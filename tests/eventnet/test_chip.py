@@ -47,7 +47,17 @@ def image():
 
 def fields_of(run):
     return [
-        (one.name, one.op, one.ticks, one.busy_ticks, one.stall_ticks, one.idle_ticks, one.events, one.executed_macs, one.ledger.as_dict())
+        (
+            one.name,
+            one.op,
+            one.ticks,
+            one.busy_ticks,
+            one.stall_ticks,
+            one.idle_ticks,
+            one.events,
+            one.executed_macs,
+            one.ledger.as_dict(),
+        )
         for one in run.records
     ]
 
@@ -134,7 +144,7 @@ def test_now_is_the_time_of_the_environment_waiting_included():
 def test_a_program_with_a_deadline_does_less_the_later_it_comes_to_it():
     def anytime(x):
         layers = 0
-        while eventnet.now() < 200:
+        while eventnet.now() < 600:
             x = torch.tanh(x @ x)
             layers += 1
         return layers
@@ -293,7 +303,7 @@ def test_ten_thousand_jobs_leave_nothing():
 
     def alive():
         gc.collect()
-        tensors = sum(isinstance(one, torch.Tensor) for one in gc.get_objects())
+        tensors = sum(issubclass(type(one), torch.Tensor) for one in gc.get_objects())
         return threading.active_count(), tensors, len(gc.get_objects()) - 3 * chip.timeline.dynamic.breakpoints
 
     with torch.no_grad():
@@ -395,7 +405,10 @@ def test_a_worker_that_catches_everything_is_stopped_at_its_next_operator():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((3, torch.ones(1)), "eventnet.Chip.submit: model is a int and is given inputs, expected a module or a function. A job or a profile is submitted alone."),
+        (
+            (3, torch.ones(1)),
+            "eventnet.Chip.submit: model is a int and is given inputs, expected a module or a function. A job or a profile is submitted alone.",
+        ),
     ],
 )
 def test_what_is_no_model_is_refused(arguments, message):

@@ -701,7 +701,7 @@ def test_submissions_that_mean_nothing_are_refused(job, arguments, parameters, m
 
 def test_what_a_job_yields_is_a_task():
     env = simpy.Environment()
-    with pytest.raises(JobError, match="a job yielded a int, expected a hwmodel.Task or a hwmodel.VectorTask"):
+    with pytest.raises(JobError, match="a job yielded a int, expected a hwmodel"):
         env.run(new_chip(env).submit([1]))
 
 
