@@ -6,7 +6,9 @@ discrete-event scheduler (`scheduler`) lets them; PyTorch judges every number.
 
 from eventnet import models
 from eventnet.agreement import Agreement
+from eventnet.chip import Chip
 from eventnet.fixed16 import Fixed16
+from eventnet.job import job, now
 from eventnet.load import load
 from eventnet.record import Record
 from eventnet.run import Run
@@ -14,4 +16,19 @@ from eventnet.simulate import simulate, verify
 from eventnet.watch import Watcher, watch
 from hwmodel.errors import EventNetError
 
-__all__ = ["Agreement", "EventNetError", "Fixed16", "Record", "Run", "Watcher", "load", "models", "simulate", "verify", "watch"]
+__all__ = [
+    "Agreement",
+    "Chip",
+    "EventNetError",
+    "Fixed16",
+    "Record",
+    "Run",
+    "Watcher",
+    "job",
+    "load",
+    "models",
+    "now",
+    "simulate",
+    "verify",
+    "watch",
+]

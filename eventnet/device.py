@@ -1,7 +1,7 @@
 """A machine during one run: it does tasks one after the other and keeps what outlasts a task, its weight memory."""
 
 import math
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -12,10 +12,12 @@ from hwmodel.offchip import NO_PARAMETER, Parameter, WeightMemory
 from hwmodel.task import Task
 from hwmodel.vector import VectorTask
 from scheduler.engines import Engine, run
+from scheduler.job import Step
 from scheduler.outcome import Outcome
 from scheduler.trace import Trace
 
 Offchip = Literal["energy", "time"]
+Host = Callable[[Step], Outcome]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,13 +42,15 @@ class Device:
     """One machine that does a run's tasks in order.
 
     ``offchip="time"`` makes a task last at least as long as the transfer of what is not on the chip, which overlaps with it;
-    ``"energy"`` only charges it. A trace, if there is one, is told of every task.
+    ``"energy"`` only charges it. A trace, if there is one, is told of every task. A host, if there is one, lets the time of
+    a task pass instead of this device.
     """
 
     machine: Machine
     engine: Engine = "auto"
     offchip: Offchip = "energy"
     trace: Trace | None = None
+    host: Host | None = None
     memory: WeightMemory = field(init=False)
     has_vector_unit: bool = field(init=False)
     static_w: float = field(init=False)
@@ -87,19 +91,31 @@ class Device:
         multiply
             Whether to add the products up, those of small integers too.
         """
-        outcome = run(self.machine, task, self.engine, "events" if multiply else "reference", multiply, self.trace)
-        if not isinstance(task, VectorTask) or parameter.bytes:
-            return self._priced(outcome, self._offchip_bytes(task, parameter))
+        plain = isinstance(task, VectorTask) and not parameter.bytes
+        offchip_bytes = 0 if plain else self._offchip_bytes(task, parameter)
+        offchip_seconds = self.memory.seconds(offchip_bytes)
+        offchip_ticks = math.ceil(offchip_seconds * self.machine.clock_hz)
+        offchip_pj = self.memory.pj(offchip_bytes) if offchip_bytes else 0.0
+        step = Step(
+            task,
+            values="events" if multiply else "reference",
+            integers=multiply,
+            least_ticks=offchip_ticks if self.offchip == "time" else 0,
+            offchip_pj=offchip_pj,
+        )
+        outcome = self._outcome(step)
+        if not isinstance(task, VectorTask) or not plain:
+            return self._priced(outcome, offchip_bytes, offchip_seconds, offchip_ticks, offchip_pj)
         work = self._vector_works.get(task.size)
         if work is None or work.outcome is not outcome:
-            work = self._vector_works[task.size] = self._priced(outcome, 0)
+            work = self._vector_works[task.size] = self._priced(outcome, 0, 0.0, 0, 0.0)
         return work
 
-    def _priced(self, outcome: Outcome, offchip_bytes: int) -> Work:
+    def _priced(
+        self, outcome: Outcome, offchip_bytes: int, offchip_seconds: float, offchip_ticks: int, offchip_pj: float
+    ) -> Work:
         machine = self.machine
         dynamic_pj, onchip_bytes = machine.prices.total(outcome.ledger, machine.name)
-        offchip_seconds = self.memory.seconds(offchip_bytes)
-        offchip_ticks = math.ceil(offchip_seconds * machine.clock_hz)
         waited = max(0, offchip_ticks - outcome.ticks) if self.offchip == "time" else 0
         copies_with_work = int(np.count_nonzero(outcome.idle_ticks < outcome.ticks)) if waited and outcome.ticks else 0
         ticks = outcome.ticks + waited
@@ -110,9 +126,18 @@ class Device:
             idle_ticks=int(outcome.idle_ticks.sum()) + waited * (outcome.idle_ticks.size - copies_with_work),
             dynamic_pj=dynamic_pj,
             static_pj=self.static_w * ticks / machine.clock_hz * 1e12,
-            offchip_pj=self.memory.pj(offchip_bytes) if offchip_bytes else 0.0,
+            offchip_pj=offchip_pj,
             onchip_bytes=onchip_bytes,
             offchip_bytes=offchip_bytes,
             offchip_seconds=offchip_seconds,
             bound="offchip" if offchip_ticks > outcome.ticks else "compute",
         )
+
+    def _outcome(self, step: Step) -> Outcome:
+        if self.host is None:
+            return run(self.machine, step.task, self.engine, step.values, step.integers, self.trace)
+        outcome = self.host(step)
+        if self.trace is not None:
+            self.trace.begin()
+            self.trace.add(outcome)
+        return outcome

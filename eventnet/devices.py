@@ -7,7 +7,7 @@ import torch
 
 from eventnet.agreement import Verdict, judge
 from eventnet.arithmetic import Arithmetic
-from eventnet.device import Device, Work
+from eventnet.device import Device, Host, Work
 from eventnet.modules import Place
 from eventnet.numerics import Total
 from eventnet.product import Product
@@ -61,11 +61,13 @@ class Devices:
         How long the first machine has worked.
     """
 
-    def __init__(self, machines: Sequence[Machine | None], baseline: Machine | None, settings: Settings) -> None:
+    def __init__(
+        self, machines: Sequence[Machine | None], baseline: Machine | None, settings: Settings, host: Host | None = None
+    ) -> None:
         self._multiply = settings.values == "events"
         flags = settings.as_dict()
         self.runs = [Run(machine, baseline, flags, trace=Trace(settings.traces_jobs)) for machine in machines]
-        self._devices = [_device(machine, settings, run.trace) for machine, run in zip(machines, self.runs, strict=True)]
+        self._devices = [_device(machine, settings, run.trace, host) for machine, run in zip(machines, self.runs, strict=True)]
         self._baseline = _device(baseline, settings)
         self.ticks = 0
 
@@ -132,5 +134,5 @@ class Devices:
             run.unwatched += 1
 
 
-def _device(machine: Machine | None, settings: Settings, trace: Trace | None = None) -> Device | None:
-    return None if machine is None else Device(machine, settings.engine, settings.offchip, trace)
+def _device(machine: Machine | None, settings: Settings, trace: Trace | None = None, host: Host | None = None) -> Device | None:
+    return None if machine is None else Device(machine, settings.engine, settings.offchip, trace, host)

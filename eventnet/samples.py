@@ -199,6 +199,13 @@ def _taken_in(known: dict[Key, Spreads], records: Iterable[Record], key_of: Call
     return known
 
 
+def inputs_of(sample: Any) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    """Return a sample as arguments and keyword arguments: it is a tensor, a tuple of the former or a dict of the latter."""
+    if isinstance(sample, Mapping):
+        return (), sample
+    return tuple(sample) if isinstance(sample, tuple | list) else (sample,), {}
+
+
 def run_samples(samples: Iterable[Any], one: Callable[[tuple[Any, ...], Mapping[str, Any]], Run], progress: bool) -> Samples:
     """Run samples one after the other; an interrupt ends the work and keeps what there is."""
     statistics = Samples()
@@ -206,10 +213,7 @@ def run_samples(samples: Iterable[Any], one: Callable[[tuple[Any, ...], Mapping[
     with Bar(samples, total=total, unit=" samples", disable=not progress) as bar:
         try:
             for sample in bar:
-                if isinstance(sample, Mapping):
-                    statistics.add(one((), sample))
-                else:
-                    statistics.add(one(tuple(sample) if isinstance(sample, tuple | list) else (sample,), {}))
+                statistics.add(one(*inputs_of(sample)))
         except KeyboardInterrupt:
             statistics.interrupted = True
     return statistics

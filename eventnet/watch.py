@@ -25,6 +25,7 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 from eventnet import aten
 from eventnet.arithmetic import Arithmetic
 from eventnet.call import Call, Form
+from eventnet.device import Host
 from eventnet.devices import Devices, ProductCall
 from eventnet.macs import other_macs
 from eventnet.modes import OperatorMode
@@ -65,6 +66,7 @@ class Watcher:
         settings: Settings,
         root: nn.Module | str = "",
         where: str = "eventnet.watch",
+        host: Host | None = None,
     ) -> None:
         if HOOKS.active is not None:
             raise UnsupportedError(
@@ -73,7 +75,7 @@ class Watcher:
             )
         self.settings = settings
         self.where = where
-        self._devices = Devices(machines, baseline, settings)
+        self._devices = Devices(machines, baseline, settings, host)
         self._weights = WeightCache(settings.values == "events")
         self._forms = forms()
         self._stack = ModuleStack(root, lambda module, given: self._origins.enter(module, given))

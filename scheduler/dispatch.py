@@ -149,6 +149,8 @@ class Dispatcher:
 class StageRun:
     """One stage while it runs: its lanes, its rounds in flight, and what it waits for."""
 
+    lane_type: type[Lane] = Lane
+
     def __init__(
         self, env: TickEnvironment, number: int, stage: Stage, dispatcher: Dispatcher, adder_of: AdderOf, ledger: Ledger
     ) -> None:
@@ -166,12 +168,12 @@ class StageRun:
         self.pool: Pool | None = None
         if stage.earliest:
             self.pool = Pool(env)
-            self.lanes = [Lane(env, index, Bell(env), self.pool.freed) for index in range(stage.unit.copies)]
+            self.lanes = [self.lane_type(env, index, Bell(env), self.pool.freed) for index in range(stage.unit.copies)]
             self.pool.lanes = self.lanes
             for lane in self.lanes:
                 self.pool.free.push(-1, lane.index, lane)
         else:
-            self.lanes = [Lane(env, index, self.bell, None) for index in range(stage.unit.copies)]
+            self.lanes = [self.lane_type(env, index, self.bell, None) for index in range(stage.unit.copies)]
 
         self._inboxes = [lane.inbox.append for lane in self.lanes]
         self._round: type[Round] = Round
@@ -201,9 +203,12 @@ class StageRun:
 
     def begin(self) -> None:
         """Start the lanes and open the first block; `prepare` then offers the first round."""
+        self._start_lanes()
+        self._advance()
+
+    def _start_lanes(self) -> None:
         for lane in self.lanes:
             lane.begin()
-        self._advance()
 
     def _advance(self) -> None:
         """Open the next block that has rounds, if the current one has been issued whole."""

@@ -12,7 +12,7 @@ and every job that a unit serves adds its own products to the output.
         StageRun.close        the lanes book their last wait
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from itertools import accumulate, pairwise
 from typing import cast
 
@@ -57,11 +57,15 @@ def play(plan: Plan, products: Products | None = None, trace: Trace | None = Non
 
 
 def play_process(
-    env: TickEnvironment, plan: Plan, products: Products | None, trace: Trace | None = None
+    env: TickEnvironment,
+    plan: Plan,
+    products: Products | None,
+    trace: Trace | None = None,
+    stage_of: Callable[..., StageRun] | None = None,
 ) -> Generator[Event, None, Outcome]:
     """Play a plan in an environment whose time is counted in ticks; the process's value is the outcome.
 
-    Plans that are played at the same time have a trace each.
+    Plans that are played at the same time have a trace each. ``stage_of`` makes each stage, for those whose units can fail.
     """
     started = env.now
     ledger = Ledger()
@@ -71,7 +75,7 @@ def play_process(
     def adder_of(block: Block) -> Adder | None:
         return None if products is None else products.adder_of(block)
 
-    stages = [StageRun(env, number, stage, dispatcher, adder_of, ledger) for number, stage in enumerate(plan.stages)]
+    stages = [(stage_of or StageRun)(env, number, stage, dispatcher, adder_of, ledger) for number, stage in enumerate(plan.stages)]
 
     def one_ended() -> None:
         if all(stage.ended for stage in stages):

@@ -6,6 +6,7 @@ from typing import Literal
 from hwmodel.catalogue import expected_one_of
 from hwmodel.errors import ParameterError, UnknownNameError, UnsupportedError
 from hwmodel.machine import Machine
+from hwmodel.plan import Plan
 from hwmodel.products import Products, multiply_all
 from hwmodel.task import Task
 from hwmodel.vector import VectorTask
@@ -82,36 +83,39 @@ def _run(
     machine: Machine, task: Task | VectorTask, by_jobs: bool, values: Values, integers: bool, trace: Trace | None
 ) -> Outcome:
     if isinstance(task, VectorTask):
-        return _run_vector(machine, task, by_jobs, trace)
-    reason = machine.cannot_map(task)
-    if reason is not None:
-        raise UnsupportedError(
-            f"scheduler.run: machine {machine.name!r} cannot run task {task.name!r} ({task.kind}), because {reason}. "
-            "Choose another machine for it."
-        )
-    plan, with_values = machine.plan(task), values == "events" and Products.possible(task)
+        return play(plan_of(machine, task), trace=trace) if by_jobs else solve_vector(machine, task)
+    plan = plan_of(machine, task)
+    with_values = values == "events" and Products.possible(task)
     if by_jobs:
         return play(plan, Products(task, with_values, integers) if with_values or integers else None, trace)
     return solve(plan, multiply_all(task, integers, with_values) if with_values or integers else None)
 
 
-def _run_vector(machine: Machine, task: VectorTask, by_jobs: bool, trace: Trace | None) -> Outcome:
-    if not by_jobs:
-        outcome = _vector_outcome(machine, *task.size)
+def plan_of(machine: Machine, task: Task | VectorTask) -> Plan:
+    """Return a machine's plan of a task; UnsupportedError if it cannot map it."""
+    if isinstance(task, VectorTask):
+        plan, reason = machine.vector_plan(task), "it has no unit for vector work"
+        if plan is not None:
+            return plan
     else:
-        plan = machine.vector_plan(task)
-        outcome = None if plan is None else play(plan, trace=trace)
-    if outcome is None:
-        raise UnsupportedError(
-            f"scheduler.run: machine {machine.name!r} cannot run task {task.name!r} ({task.op}), because it has no unit for "
-            "vector work. Choose another machine for it."
-        )
-    return outcome
+        found = machine.cannot_map(task)
+        if found is None:
+            return machine.plan(task)
+        reason = found
+    raise UnsupportedError(
+        f"scheduler.run: machine {machine.name!r} cannot run task {task.name!r} "
+        f"({task.op if isinstance(task, VectorTask) else task.kind}), because {reason}. Choose another machine for it."
+    )
+
+
+def solve_vector(machine: Machine, task: VectorTask) -> Outcome:
+    """Solve a vector task; samples and steps of a loop ask for one of the same size again and again."""
+    outcome = _vector_outcome(machine, *task.size)
+    return outcome if outcome is not None else solve(plan_of(machine, task))  # which says why it cannot
 
 
 @lru_cache(maxsize=4096)
 def _vector_outcome(machine: Machine, op: str, elements: int, results: int) -> Outcome | None:
-    """Solve a vector task, whatever its name: samples and steps of a loop ask for the same ones again and again."""
     plan = machine.vector_plan(VectorTask(op, elements, results))
     return None if plan is None else solve(plan)
 

@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwmodel.ledger import Ledger
 from hwmodel.plan import Unit
 from scheduler.outcome import Outcome
 from scheduler.waiting import too_many_ticks
@@ -210,3 +211,6 @@ class StageLog:
         rows[:, USEFUL] = block.useful_ticks[jobs]
         self._rounds += block.rounds
         self._spool.write(rows)
+
+    def book_lost(self, lost: Ledger, start: int, stop: int) -> None:
+        """Take an attempt at a job that ended when its unit failed; rows are of jobs that were done."""
