@@ -61,7 +61,7 @@ def play_process(
     plan: Plan,
     products: Products | None,
     trace: Trace | None = None,
-    stage_of: Callable[..., StageRun] = StageRun,
+    stage_of: Callable[..., StageRun] | None = None,
 ) -> Generator[Event, None, Outcome]:
     """Play a plan in an environment whose time is counted in ticks; the process's value is the outcome.
 
@@ -75,6 +75,7 @@ def play_process(
     def adder_of(block: Block) -> Adder | None:
         return None if products is None else products.adder_of(block)
 
+    stage_of = stage_of or StageRun
     stages = [stage_of(env, number, stage, dispatcher, adder_of, ledger) for number, stage in enumerate(plan.stages)]
 
     def one_ended() -> None:
