@@ -200,9 +200,10 @@ class Chip:
         if busy and self.queue_limit is not None and len(self._queue) >= self.queue_limit:
             self._refuse(request)
             return request
-        self._queue.add((request.rank, request))
-        if not busy:
-            self._next(max(self._tick, self.clock.tick_at(self.env.now)))
+        if busy or self._choosing:
+            self._queue.add((request.rank, request))
+        else:
+            self._next(max(self._tick, self.clock.tick_at(self.env.now)), request)
         return request
 
     def cancel(self, request: Request) -> None:
@@ -256,12 +257,14 @@ class Chip:
 
     # Service
 
-    def _next(self, tick: int) -> None:
-        """Serve what waits, from a tick on; sleep if nothing does."""
+    def _next(self, tick: int, request: Request | None = None) -> None:
+        """Serve a job that has just come, or what waits, from a tick on; sleep if there is nothing."""
         self._tick = tick
         if self._choosing:  # a job of no ticks ended within the loop below
             return
         self._choosing = True
+        if request is not None:
+            self._begin(request)
         while self._serving is None and self._queue:
             self._begin(self._queue.pop(0)[1])
         self._choosing = False
@@ -404,7 +407,9 @@ class Chip:
         if started is None:
             waited = finished - request.submitted
         else:
-            waited = started - request.submitted + self.clock.units(request.preempted_ticks)
+            waited = started - request.submitted
+            if request.preempted_ticks:
+                waited += self.clock.units(request.preempted_ticks)
         if request.tasks is not None and status != "done":
             try:
                 request.tasks.close()

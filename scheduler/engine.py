@@ -75,7 +75,8 @@ def play_process(
     def adder_of(block: Block) -> Adder | None:
         return None if products is None else products.adder_of(block)
 
-    stages = [(stage_of or StageRun)(env, number, stage, dispatcher, adder_of, ledger) for number, stage in enumerate(plan.stages)]
+    stage_of = stage_of or StageRun
+    stages = [stage_of(env, number, stage, dispatcher, adder_of, ledger) for number, stage in enumerate(plan.stages)]
 
     def one_ended() -> None:
         if all(stage.ended for stage in stages):

@@ -133,6 +133,7 @@ class FaultyStage(StageRun):
                 recovery.callbacks.append(partial(self._recover, fault.copy))
                 self.env.schedule(recovery, URGENT, fault.until - self.env.now)
         if self.pool is not None:
+            self.pool.is_down = lambda lane: bool(self._down[lane.index])
             for lane in self.lanes:
                 if self._down[lane.index]:
                     self.pool.free.remove(lane)

@@ -35,6 +35,7 @@ class Pool:
         self.lanes: list[Lane] = []
         self.jobs: ReadyQueue[tuple[int, int, Job]] = ReadyQueue()  # (copy, order, job)
         self.free: ReadyQueue[Lane] = ReadyQueue()
+        self.is_down: Callable[[Lane], bool] = lambda lane: False  # has failed, and is neither free nor at work
         self._added = 0
         self._matching = False
 
@@ -96,7 +97,8 @@ class Pool:
         assert len({lane.index for lane in free}) == len(free)
         assert all(lane is self.lanes[lane.index] for lane in free)
         assert not any(lane.inbox or lane.parked or lane.serving for lane in free)
-        assert all(lane in free or len(lane.inbox) + lane.serving == 1 for lane in self.lanes)
+        at_work = [lane for lane in self.lanes if not self.is_down(lane)]
+        assert all(lane in free or len(lane.inbox) + lane.serving == 1 for lane in at_work)
         assert self._matching == bool(self.jobs and self.free)
         orders = [order for _, order, _ in (*self.jobs.items(), *(one for lane in self.lanes for one in lane.parked))]
         assert len(set(orders)) == len(orders)

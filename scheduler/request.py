@@ -125,6 +125,8 @@ POLICIES: dict[str, Callable[[Request], float]] = {
 
 def check_submission(priority: Any, deadline: Any, expected: Any, where: str) -> None:
     """Raise ParameterError for a number that is none."""
+    if type(priority) is int and deadline is None and expected is None:
+        return  # the usual case
     for name, value, may_be_none in (("priority", priority, False), ("deadline", deadline, True), ("expected", expected, True)):
         number = isinstance(value, int | float) and not isinstance(value, bool) and value == value
         if not number and not (may_be_none and value is None):
