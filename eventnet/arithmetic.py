@@ -100,7 +100,7 @@ class Arithmetic:
         """Return a streamed operand as the kernels take it, or where it is nonzero."""
         values = self._operand(tensor, "activations").values
         array = as_array(values)
-        return array if self._multiplied else array != 0  # numpy compares eight times as fast as PyTorch
+        return array if self._multiplied else array != 0  # in numpy: PyTorch's own comparison is no vector loop
 
     def lay_out(self, tensor: Tensor, layout: Hashable, lay_out: Callable[[Operand], Weights]) -> Weights:
         """Return the second operand as the kernels want it, or where it is nonzero; see `Call`."""

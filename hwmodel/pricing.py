@@ -69,7 +69,7 @@ class PriceTable:
 
     def onchip_bytes(self, ledger: Ledger, machine: str) -> int:
         """Add up the bytes that a ledger's actions moved on the chip."""
-        return round(sum(count * self.price(action, machine).bytes for action, count in ledger.as_dict().items()))
+        return self.total(ledger, machine)[1]
 
     def total(self, ledger: Ledger, machine: str) -> tuple[float, int]:
         """Add up what `dynamic_pj` and `onchip_bytes` give: picojoules and bytes of all actions."""
