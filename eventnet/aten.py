@@ -51,7 +51,7 @@ def tensors_in(nested: Any) -> list[torch.Tensor]:
     if isinstance(nested, torch.Tensor):
         return [nested]
     found: list[torch.Tensor] = []
-    _collect((nested,), found)
+    _collect(nested if isinstance(nested, tuple) else (nested,), found)
     return found
 
 
@@ -109,27 +109,29 @@ def stored(tensor: torch.Tensor) -> torch.Tensor:
     return values
 
 
-def can_decompose(arguments: Any) -> bool:
+def values_of(result: Any) -> tuple[torch.Tensor, ...]:
+    """List the dense tensors that hold the values of what an operator gives."""
+    if isinstance(result, torch.Tensor) and has_storage(result):
+        return (result,)
+    return tuple(stored(tensor) for tensor in tensors_in(result) if has_values(tensor))
+
+
+def can_decompose(tensors: list[torch.Tensor]) -> bool:
     """Tell whether composite operators can be taken apart: every tensor's values lie in memory, or it has none at all."""
-    return all(has_values(tensor) or tensor.is_meta for tensor in tensors_in(arguments))
+    return all(has_values(tensor) or tensor.is_meta for tensor in tensors)
 
 
 def can_multiply(func: Any, tensors: list[torch.Tensor], sparse: bool = False) -> bool:
     """Tell whether event forms can take these operands, with ``sparse`` those that take sparse ones too."""
     fits = has_values if sparse else has_storage
     return func._overloadname in ("default", "out") and all(
-        fits(tensor) and tensor.device.type == "cpu" and tensor.dtype in PRODUCT_TYPES and not tensor.is_quantized
-        for tensor in tensors
+        fits(tensor) and tensor.is_cpu and tensor.dtype in PRODUCT_TYPES and not tensor.is_quantized for tensor in tensors
     )
 
 
-def is_free(func: Any, tensors: list[torch.Tensor], result: Any) -> bool:
-    """Tell whether an operator costs nothing: views, factories, random draws, and questions that give no tensor."""
-    return not tensors or _is_always_free(func) or not tensors_in(result)
-
-
 @cache
-def _is_always_free(func: Any) -> bool:
+def is_always_free(func: Any) -> bool:
+    """Tell whether an operator costs nothing whatever it is given: views, factories and random draws."""
     if base_name(func) in FREE or is_factory(func) or torch.Tag.inplace_view in func.tags:
         return True
     return any(one.alias_info is not None and not one.alias_info.is_write for one in func._schema.returns)

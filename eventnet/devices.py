@@ -1,6 +1,6 @@
 """The machines of one run, side by side: each does every task in its own time, and keeps its own record of it."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -69,6 +69,12 @@ class Devices:
         self.runs = [Run(machine, baseline, flags, trace=Trace(settings.traces_jobs)) for machine in machines]
         self._devices = [_device(machine, settings, run.trace, host) for machine, run in zip(machines, self.runs, strict=True)]
         self._baseline = _device(baseline, settings)
+        every = [device for device in (*self._devices, self._baseline) if device is not None]
+        self._repeats = all(device.repeats_itself for device in every)
+        self._vectors: dict[Hashable, list[tuple[Record, Work | None]]] = {}  # what vector tasks took, by size and part
+        self._pipelined: dict[tuple[str, str], Record] = {}  # the same of what takes no time
+        self._timing = [device for device in self._devices if device is not None]
+        self._timed_runs = [run for run in self.runs if run.machine is not None]
         self.ticks = 0
 
     def multiply(self, asked: ProductCall) -> torch.Tensor:
@@ -107,21 +113,39 @@ class Devices:
 
     def vector(self, task: VectorTask, place: Place, activations: int, events: int) -> None:
         """Let a vector operation take its time on every machine, and record it."""
+        size = task.op, task.elements, task.results, task.part
+        known = self._vectors.get(size)
+        if known is None:
+            known = self._do_vector(task)
+            if self._repeats:
+                self._vectors[size] = known
+        else:
+            for device, (_, work) in zip(self._timing, known, strict=True):
+                if work is not None:
+                    device.do_again(work)
+        for run, (record, work) in zip(self._timed_runs, known, strict=True):
+            run.add(record.of_call(place.name, place.call, activations, events), work is not None)
+        if self.runs[0].machine is not None:
+            self.ticks += known[0][0].ticks
+
+    def _do_vector(self, task: VectorTask) -> list[tuple[Record, Work | None]]:
+        """Do a vector task on every machine; return its record on each, and what it took if it could be done."""
         baseline = self._baseline if self._baseline and not self._baseline.cannot_map(task) else None
         baseline_work = baseline.do(task) if baseline is not None else None
-        for run, device in zip(self.runs, self._devices, strict=True):
-            if device is not None:
-                work = None if device.cannot_map(task) else device.do(task)
-                record = vector_record(task, place, activations, events, device, work, baseline, baseline_work)
-                run.add(record, work is not None)
-        if self.runs[0].machine is not None:
-            self.ticks += self.runs[0].records[-1].ticks
+        done = []
+        for device in self._timing:
+            work = None if device.cannot_map(task) else device.do(task)
+            done.append((vector_record(task, device, work, baseline, baseline_work), work))
+        return done
 
     def pipelined(self, task: VectorTask, place: Place, activations: int, events: int) -> None:
         """Record an element-wise function of a product that runs in the last stage of that product's pipeline."""
-        for run in self.runs:
-            if run.machine is not None:
-                run.records.append(pipelined_record(task, place, activations, events, self._baseline))
+        known = self._pipelined.get((task.op, task.part))
+        if known is None:
+            known = self._pipelined[task.op, task.part] = pipelined_record(task, self._baseline)
+        record = known.of_call(place.name, place.call, activations, events)
+        for run in self._timed_runs:
+            run.records.append(record)
 
     def other(self, op: str, place: Place, macs: int, why: str = "") -> None:
         """Record an operator that has no form, which PyTorch computed; if it could have had one, say why not."""

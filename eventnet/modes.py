@@ -8,7 +8,7 @@ from torch._C import DispatchKey
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from eventnet import aten
-from eventnet.ops import rewrites
+from eventnet.operator import Operator, OperatorCall
 
 if TYPE_CHECKING:
     from eventnet.watch import Watcher
@@ -20,7 +20,6 @@ class OperatorMode(TorchDispatchMode):
     def __init__(self, watcher: "Watcher") -> None:
         super().__init__()
         self._watcher = watcher
-        self._rewrites = rewrites()
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -35,16 +34,17 @@ class OperatorMode(TorchDispatchMode):
         return take(func, args, kwargs or {})
 
     def _take(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if aten.is_composite(func) and aten.can_decompose((args, kwargs)):
+        operator = Operator.of(func)
+        call = OperatorCall(operator, args, kwargs)
+        if operator.is_composite and aten.can_decompose(call.tensors):
             with self:  # by its own kernel: PyTorch also has decompositions in Python, which round otherwise
                 return func._op_dk(DispatchKey.CompositeImplicitAutograd, *args, **kwargs)
-        rewrite = self._rewrites.get(aten.base_name(func))
-        if rewrite is not None and func._overloadname in ("default", "out"):
-            arguments, into = aten.named_arguments(func, args, kwargs)
+        if operator.rewrite is not None:
+            arguments, into = call.named
             with self:
-                parts = rewrite(**arguments)
+                parts = operator.rewrite(**arguments)
             if parts is not NotImplemented:
                 return aten.write(into, parts)
-        return self._watcher.operator(func, args, kwargs)
+        return self._watcher.operator(call)
 
     _take_uncompiled = torch._disable_dynamo(_take, recursive=True)  # type: ignore[attr-defined]  # PyTorch's own modes use it

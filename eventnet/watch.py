@@ -32,7 +32,7 @@ from eventnet.modes import OperatorMode
 from eventnet.modules import HOOKS, ModuleStack, Place
 from eventnet.numerics import Float, Rounded
 from eventnet.operations import Operations
-from eventnet.ops import forms, vector_form
+from eventnet.operator import OperatorCall
 from eventnet.ops.convolution import refuse_several_samples
 from eventnet.origins import Origins
 from eventnet.product import Product
@@ -41,7 +41,7 @@ from eventnet.provenance import Mark, combine
 from eventnet.run import Run
 from eventnet.settings import Settings
 from eventnet.vector import VectorCall
-from eventnet.vector_work import VectorWork, count_nonzeros
+from eventnet.vector_work import VectorWork, count_elements, count_nonzeros
 from eventnet.weights import WeightCache, as_array, require_finite
 from hwmodel.catalogue import load
 from hwmodel.errors import ParameterError, UnsupportedError
@@ -77,12 +77,12 @@ class Watcher:
         self.where = where
         self._devices = Devices(machines, baseline, settings, host)
         self._weights = WeightCache(settings.values == "events")
-        self._forms = forms()
         self._stack = ModuleStack(root, lambda module, given: self._origins.enter(module, given))
         self._origins = Origins(root, self._stack, self._devices, settings.strict, where)
         self._vector_work = VectorWork(self._origins, self._stack, self._devices)
         self._bar: Any = None
         self._operations = Operations()
+        self._progress = settings.progress
         self._why = ""  # why the operator that runs now is left to PyTorch
         self._mode = OperatorMode(self)
 
@@ -135,37 +135,37 @@ class Watcher:
         self._operations.forget()
         self._bar.close()
 
-    def operator(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def operator(self, call: OperatorCall) -> Any:
         """Take one operator call: run it, record it, and return what flows on."""
-        self._stack.operation = self._operations.current()
-        place = self._stack.place()
-        tensors = aten.tensors_in((args, kwargs))
+        operator, tensors = call.operator, call.tensors
+        place = self._stack.place(self._operations.current())
         marks = {id(tensor): self._origins.of(tensor, place) for tensor in tensors}
-        if self.settings.progress:
+        mark = Mark.CONSTANT if operator.is_factory else combine(marks.values())
+        if self._progress:
             self._bar.set_postfix_str(place.name, refresh=False)
             self._bar.update()
-        form = self._forms.get(aten.base_name(func))
+        form = operator.form
         self._why = ""
         multiplied = in_pipeline = False
         result = None
         if form is not None:
             self._refuse_other_devices(form, tensors, place)
-        if form is not None and aten.can_multiply(func, tensors, form.sparse):
-            result, multiplied = self._product(form, func, args, kwargs, place)
-            in_pipeline = multiplied
+            if aten.can_multiply(operator.func, tensors, form.sparse):
+                result, multiplied = self._product(form, call, place)
+                in_pipeline = multiplied
         if result is None:
-            result, multiplied, in_pipeline = self._without_products(func, args, kwargs, tensors, marks, place)
-        for tensor in aten.written(func, args, kwargs):
-            if aten.has_storage(tensor):
-                self._weights.written(tensor)
-        mark = Mark.CONSTANT if aten.is_factory(func) else combine(marks.values())
-        if not tensors and aten.is_random(func):
-            mark = Mark.STREAMED if self._stack.inside else Mark.STREAMED | Mark.INPUT
-        elif aten.is_random(func) and not mark & Mark.STREAMED:
+            result, multiplied, in_pipeline = self._without_products(call, marks, place)
+        if operator.is_mutable:
+            for tensor in aten.written(operator.func, call.args, call.kwargs):
+                if aten.has_storage(tensor):
+                    self._weights.written(tensor)
+        if operator.is_random and not mark & Mark.STREAMED:
             mark = Mark.DRAWN
+            if not tensors:
+                mark = Mark.STREAMED if self._stack.inside else Mark.STREAMED | Mark.INPUT
         if multiplied and mark & Mark.STREAMED:
             mark |= Mark.PRODUCT
-        for tensor in aten.tensors_in(result):
+        for tensor in (result,) if isinstance(result, torch.Tensor) else aten.tensors_in(result):
             if aten.has_values(tensor):
                 self._origins.set(tensor, mark)
                 if in_pipeline:
@@ -175,7 +175,7 @@ class Watcher:
     def _refuse_other_devices(self, form: Form, tensors: list[torch.Tensor], place: Place) -> None:
         for tensor in tensors:
             fake = isinstance(tensor, FakeTensor)
-            if fake or tensor.device.type != "cpu":
+            if fake or not tensor.is_cpu:
                 found = f"on device {tensor.device}"
                 if fake or tensor.is_meta:
                     found = "without values, a fake one" if fake else "without values, on the meta device"
@@ -184,9 +184,10 @@ class Watcher:
                     "where events are computed. Make the model and its inputs on the CPU, or move them there with .cpu()."
                 )
 
-    def _product(self, form: Form, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], place: Place) -> tuple[Any, bool]:
+    def _product(self, form: Form, called: OperatorCall, place: Place) -> tuple[Any, bool]:
         """Compute a call's products from their events; return the result, None if it has none, and whether it multiplied."""
-        arguments, into = aten.named_arguments(func, args, kwargs)
+        func = called.operator.func
+        arguments, into = called.named
         operands = {name: arguments[name] for name in form.operands}
         streamed = operands[form.operands[0]]
         where = f"{self.where}: {form.op} in {place.name or 'the program'}"
@@ -263,54 +264,54 @@ class Watcher:
         result[gives] = self._devices.multiply(part)
         return result
 
-    def _without_products(
-        self,
-        func: Any,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        tensors: list[torch.Tensor],
-        marks: dict[int, int],
-        place: Place,
-    ) -> tuple[Any, bool, bool]:
+    def _without_products(self, call: OperatorCall, marks: dict[int, int], place: Place) -> tuple[Any, bool, bool]:
         """Let PyTorch compute an operator, and record it.
 
         Returns the result, whether it multiplies and accumulates all the same, and whether it runs in a product's pipeline.
         """
-        form = vector_form(func)
-        if form is None or any(mark & Mark.ELSEWHERE for mark in marks.values()):
-            beforehand = bool(tensors) and not any(mark & Mark.STREAMED for mark in marks.values())
-            result = func(*args, **kwargs)
-            if beforehand or aten.is_free(func, tensors, result):  # from parameters alone, or at no cost
+        operator, tensors = call.operator, call.tensors
+        form = operator.vector_form
+        every = 0
+        for mark in marks.values():
+            every |= mark
+        if form is None or every & Mark.ELSEWHERE:
+            beforehand = bool(tensors) and not every & Mark.STREAMED
+            result = call.run()
+            if beforehand or call.is_free(result):  # from parameters alone, or at no cost
                 return result, False, False
-            return result, self._other(func, args, kwargs, result, place), False
-        arguments, _ = aten.named_arguments(func, args, kwargs)
-        operands = self._vector_work.operands(
-            [value for name, value in arguments.items() if name not in form.beside], marks, place
-        )
-        before = form.reads(VectorCall(arguments, operands, None)) if aten.is_mutable(func) else ()
+            return result, self._other(call, result, place), False
+        if form.beside or operator.is_mutable:
+            tensors = aten.tensors_in([value for name, value in call.arguments.items() if name not in form.beside])
+        operands = self._vector_work.operands(tensors, marks, place)
+        before = form.reads(VectorCall(call, operands, ())) if operator.is_mutable else ()
         events = count_nonzeros(before) if before else None  # in place, it overwrites what it reads
-        result = func(*args, **kwargs)
-        if not operands or aten.is_free(func, tensors, result):
+        result = call.run()
+        if not operands or call.is_free(result):
             return result, False, False
-        if aten.base_name(func) in self._forms and other_macs(func, args, kwargs, result):
-            return result, self._other(func, args, kwargs, result, place), False  # it multiplies, and could not as events
-        call = VectorCall(arguments, operands, result)
-        if self._vector_work.is_step(call, place):
+        if operator.form is not None and other_macs(operator.func, call.args, call.kwargs, result):
+            return result, self._other(call, result, place), False  # it multiplies, and could not as events
+        vector_call = VectorCall(call, operands, aten.values_of(result))
+        if self._vector_work.is_step(vector_call, place):
             return result, False, False
-        part = "forward" if torch._C._current_autograd_node() is None else "input_gradient"
-        results = sum(tensor.numel() for tensor in call.results)
-        taken = form.reads(call)
-        task = VectorTask(form.op or aten.base_name(func), form.elements(taken, call), results, place.name, part)
+        taken = form.reads(vector_call)
+        activations = count_elements(taken)
+        task = VectorTask(
+            op=form.op or operator.name,
+            elements=form.elements(activations, vector_call),
+            results=sum(map(torch.Tensor.numel, vector_call.results)),
+            name=place.name,
+            part="forward" if torch._C._current_autograd_node() is None else "input_gradient",
+        )
         if not task.elements:
             return result, False, False
         pipelined = form.elementwise and len(operands) == 1 and self._origins.is_in_pipeline(operands[0])
-        self._vector_work.charge(task, place, taken, count_nonzeros(taken) if events is None else events, pipelined)
+        self._vector_work.charge(task, place, activations, count_nonzeros(taken) if events is None else events, pipelined)
         return result, False, pipelined
 
-    def _other(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any, place: Place) -> bool:
+    def _other(self, call: OperatorCall, result: Any, place: Place) -> bool:
         """Record an operator that PyTorch computed; return whether it multiplies and accumulates."""
-        name = aten.base_name(func)
-        macs = other_macs(func, args, kwargs, result)
+        name = call.operator.name
+        macs = other_macs(call.operator.func, call.args, call.kwargs, result)
         if self.settings.strict:
             raise UnsupportedError(
                 f"{self.where}: operator {name!r} in {place.name or 'the program'} has no event form, expected only operators "

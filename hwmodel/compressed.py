@@ -8,13 +8,13 @@ with the longest run.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwmodel.compiled import compiled
 from hwmodel.errors import ParameterError, ValuesError
+from hwmodel.lazy import lazy
 from hwmodel.operands import Array, as_values
 
 CODES = 16  # a code has four bits
@@ -153,17 +153,17 @@ class Compressed:
         where = self._columns[stored] * self.pes + self._elements[stored]
         return counted, np.bincount(where, minlength=counted.size).reshape(counted.shape).astype(np.int64)
 
-    @cached_property
+    @lazy
     def _elements(self) -> NDArray[np.int64]:
         """Say for each entry to which element it belongs."""
         return np.repeat(np.arange(self.pes), np.diff(self.entry_offsets))
 
-    @cached_property
+    @lazy
     def _columns(self) -> NDArray[np.int64]:
         """Say for each entry in which column it is."""
         return np.repeat(np.tile(np.arange(self.inputs), self.pes), np.diff(self.column_pointers, axis=1).reshape(-1))
 
-    @cached_property
+    @lazy
     def _outputs(self) -> NDArray[np.int64]:
         """Say for each entry for which output it is: the runs before it in its column and element, and the entries."""
         steps = np.concatenate([[0], np.cumsum(self.entry_zero_runs.astype(np.int64) + 1)])
@@ -172,7 +172,7 @@ class Compressed:
         rows: NDArray[np.int64] = steps[1:] - before - 1
         return rows * self.pes + self._elements
 
-    @cached_property
+    @lazy
     def _reached(self) -> int:
         return int(self._outputs[self.entry_codes != 0].max(initial=-1)) + 1
 

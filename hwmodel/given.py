@@ -9,9 +9,9 @@ import numpy as np
 
 from hwmodel.compressed import Compressed
 from hwmodel.errors import ParameterError, ShapeError, ValuesError
-from hwmodel.geometry import all_taps
 from hwmodel.layout import ConvolutionLayout, Layout, MatmulLayout, TransposedLayout
 from hwmodel.operands import Activations, Array, Weights, as_values
+from hwmodel.taps import all_taps
 
 Operand = Array | Sequence[int]
 GivenWeights = Operand | Weights | Compressed

@@ -7,11 +7,11 @@ filters of a group), and the sums (groups * windows, filters of a group). A layo
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwmodel.lazy import lazy
 from hwmodel.operands import Array
 
 PADDING = -1  # a tap that reads outside the feature map, or writes outside the output
@@ -74,7 +74,7 @@ class MatmulLayout(Layout):
         batched = given.reshape(self.groups, rows, length)
         return np.ascontiguousarray(batched.transpose(1, 0, 2)).reshape(1, 1, 1, rows, self.groups * length)
 
-    @cached_property
+    @lazy
     def laid_activations_shape(self) -> tuple[int, int, int, int, int]:
         """Give (1, 1, 1, M, B * K)."""
         return 1, 1, 1, self._rows, self.groups * self.weights_shape[-2]
@@ -120,7 +120,7 @@ class _FeatureMaps(Layout):
         """Put channels innermost; frames and dimensions that there are none of have size one."""
         return np.ascontiguousarray(np.moveaxis(self._spread(given), 1, -1))
 
-    @cached_property
+    @lazy
     def laid_activations_shape(self) -> tuple[int, int, int, int, int]:
         """Give (frames, depth, height, width, channels)."""
         frames, channels, *space = self._spread_shape
@@ -139,7 +139,7 @@ class _FeatureMaps(Layout):
         """Bring ([frames,] channels, *spatial) into (frames, channels, depth, height, width)."""
         return given.reshape(self._spread_shape)
 
-    @cached_property
+    @lazy
     def _spread_shape(self) -> tuple[int, ...]:
         dimensions = len(self.weights_shape) - 2
         frames, channels, *space = (1,) * (dimensions + 2 - len(self.activations_shape)) + self.activations_shape
@@ -235,7 +235,7 @@ class WeightGradientLayout(_FeatureMaps):
         grouped = spread.reshape(self.groups, spread.shape[1] // self.groups, *spread.shape[2:])
         return np.ascontiguousarray(np.moveaxis(grouped, 0, -1))
 
-    @cached_property
+    @lazy
     def laid_activations_shape(self) -> tuple[int, int, int, int, int]:
         """Give (channels of a group, depth, height, width, groups)."""
         _, channels, *space = self._spread_shape

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from hwmodel.errors import ParameterError
 from hwmodel.kernels import Tiles
+from hwmodel.lazy import lazy
 
 if TYPE_CHECKING:
     from hwmodel.compressed import Compressed
@@ -66,7 +66,7 @@ class Activations:
         """Give frames, depth, height, width and channels; a dimension that the operator lacks has size one."""
         return self.layout.laid_activations_shape
 
-    @cached_property
+    @lazy
     def nonzero(self) -> NDArray[np.uint8]:
         """Return the events channels innermost, as `shape` says."""
         if self.values is not None:
@@ -75,18 +75,18 @@ class Activations:
         laid_out: NDArray[np.uint8] = self.layout.lay_activations(self.mask)
         return laid_out
 
-    @cached_property
+    @lazy
     def planes(self) -> NDArray[np.uint8]:
         """Return the events channel by channel: (channels, positions)."""
         laid_out: NDArray[np.uint8] = self.layout.lay_planes(self.mask)
         return laid_out
 
-    @cached_property
+    @lazy
     def events(self) -> int:
         """Count the nonzero elements, each once."""
         return int(np.count_nonzero(self.mask.view(np.bool_)))
 
-    @cached_property
+    @lazy
     def integers(self) -> NDArray[np.int8]:
         """Return small positive integers in the same zero pattern, for the exact comparison."""
         return small_integers(self.nonzero)
@@ -108,12 +108,12 @@ class Weights:
     compressed: "Compressed | None" = None
     kept: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
 
-    @cached_property
+    @lazy
     def dense(self) -> bool:
         """Tell whether every weight is nonzero."""
         return int(self.nonzeros_per_operand.sum()) == math.prod(self.shape)
 
-    @cached_property
+    @lazy
     def nonzeros_per_operand(self) -> NDArray[np.int64]:
         """Count, for each operand of a window, the filters that have a nonzero weight for it: (groups, operands)."""
         groups, operands, filters = self.shape
@@ -123,7 +123,7 @@ class Weights:
             return np.asarray(np.count_nonzero(self.values, axis=2), dtype=np.int64)
         return np.full((groups, operands), filters, dtype=np.int64)
 
-    @cached_property
+    @lazy
     def integers(self) -> NDArray[np.int8]:
         """Return small positive integers in the same zero pattern, for the exact comparison."""
         if self.nonzero is not None:
@@ -144,11 +144,11 @@ class Weights:
         """Return the small integers as the kernels read them; tiles are made once and kept."""
         return self._integer_tiles if cut else Tiles.uncut(self.integers)
 
-    @cached_property
+    @lazy
     def _tiles(self) -> Tiles:
         assert self.values is not None
         return Tiles.cut(self.values)
 
-    @cached_property
+    @lazy
     def _integer_tiles(self) -> Tiles:
         return Tiles.cut(self.integers)

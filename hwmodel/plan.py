@@ -6,13 +6,13 @@ engine takes the same plan.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwmodel.compiled import compiled
 from hwmodel.errors import ParameterError
+from hwmodel.lazy import lazy
 from hwmodel.ledger import Ledger
 
 EARLIEST = -1  # a job that takes the copy free first, the lowest index on a tie
@@ -28,12 +28,12 @@ class Counts:
     made: NDArray[np.int64] | Callable[[], NDArray[np.int64]]
     known: int | None = None
 
-    @cached_property
+    @lazy
     def counts(self) -> NDArray[np.int64]:
         """Return the array, made when first asked for."""
         return self.made if isinstance(self.made, np.ndarray) else self.made()
 
-    @cached_property
+    @lazy
     def total(self) -> int:
         """Add all up, exactly. Cost: one pass at the first call, unless it is known."""
         if self.known is not None:
@@ -145,12 +145,12 @@ class _Jobs:
     events: Callable[[], Events] | None
     shares: Callable[[], Shares] | None
 
-    @cached_property
+    @lazy
     def carried(self) -> Events | None:
         """Return the events that the jobs carry, made when first asked for."""
         return self.events() if self.events is not None else None
 
-    @cached_property
+    @lazy
     def shared(self) -> Shares | None:
         """Return how many events each job carries, and to where; None if the jobs carry none."""
         if self.shares is not None:
@@ -288,7 +288,7 @@ class Lockstep(_Jobs):
         """Add the useful ticks of all jobs up."""
         return self.useful_ticks.total
 
-    @cached_property
+    @lazy
     def block(self) -> Block:
         """Tell it job by job."""
         every = np.broadcast_to(self.lane_ticks, (self.copies.size, self.rounds))

@@ -17,12 +17,13 @@ and of VGG-16 the active elements and channels per pass that its published count
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwmodel.layout import PADDING
+from hwmodel.lazy import lazy
 from hwmodel.task import Task
 
 WORD_BYTES = 2
@@ -146,7 +147,7 @@ class Mapping:
         """Give the ticks that an element works for one output position, all passes over it together."""
         return self.filter_passes * self.p * self.channel_passes * self.q * self.layer.filter_columns
 
-    @cached_property
+    @lazy
     def slab_count(self) -> int:
         """Count the slabs of a group, each of which reads all filters from off the chip."""
         layer = self.layer
@@ -167,7 +168,7 @@ class Mapping:
         plane = layer.rows_read(len(slab.rows)) * layer.columns_read(len(slab.columns))
         return len(slab.images) * layer.channels * plane
 
-    @cached_property
+    @lazy
     def rereading(self) -> float:
         """Give how often the input comes from off the chip: for each chunk of filters, rows that strips share again."""
         layer = self.layer

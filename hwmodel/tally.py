@@ -6,13 +6,13 @@ side by side read numbers side by side. Bricks may cross positions; each is look
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwmodel.compiled import compiled
 from hwmodel.kernels.reach import Reach
+from hwmodel.lazy import lazy
 
 Indices = NDArray[np.int64]
 
@@ -82,7 +82,7 @@ class Steps:
             bricks=bricks[lanes],
         )
 
-    @cached_property
+    @lazy
     def looks(self) -> int:
         """Count the looks at activations of a position, one for each share that has it."""
         return int(self.shares[:, :, COUNT].sum())

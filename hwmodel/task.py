@@ -9,22 +9,21 @@ whose operands are the whole row; a batched matrix product is a grouped one.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwmodel import geometry
 from hwmodel.errors import ShapeError
-from hwmodel.geometry import Pair, all_taps, check_integer, convolution_taps, per_dimension, transposed_targets, whole
+from hwmodel.geometry import Geometry, Kind
 from hwmodel.given import GivenWeights, Operand, activations_of, shape_of, weights_of
 from hwmodel.kernels import Reach, Tiles, multiply, worth_cutting
-from hwmodel.layout import ConvolutionLayout, Layout, MatmulLayout, Taps, TransposedLayout, WeightGradientLayout
+from hwmodel.layout import Layout, Taps
+from hwmodel.lazy import lazy
 from hwmodel.operands import Activations, Array, Weights
 from hwmodel.tally import Steps, Tally
+from hwmodel.taps import Pair, check_integer, per_dimension
 from hwmodel.uses import count_uses, count_window_events
-
-Kind = Literal["convolution", "matmul"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,14 +32,10 @@ class Task:
 
     Attributes
     ----------
-    kind
-        ``"convolution"`` or ``"matmul"``: machines such as Cnvlutin treat fully connected layers on their own.
+    geometry
+        Its shape, and all that follows from that alone.
     activations, weights
         The operands; see `Activations` and `Weights` for their shapes.
-    taps
-        For frames, depth, height and width: the input position that an output position reads at a kernel position.
-    layout
-        How the caller's arrays lie in this.
     first_layer
         True when the operands are the program's inputs (Cnvlutin runs such a convolution as DaDianNao does).
     two_activations
@@ -49,11 +44,9 @@ class Task:
         Widths as the hardware stores them.
     """
 
-    kind: Kind
+    geometry: Geometry
     activations: Activations
     weights: Weights
-    taps: Taps
-    layout: Layout
     name: str = ""
     part: str = "forward"
     first_layer: bool = False
@@ -107,35 +100,20 @@ class Task:
                 f"{where}: weights have {len(shape_of(weights))} dimensions, expected 3, 4 or 5 "
                 "(filters, channels of a group, and one to three of the kernel)."
             )
-        with_frames = len(shape_of(activations)) == dimensions + 2
-        if not with_frames and len(shape_of(activations)) != dimensions + 1:
-            raise ShapeError(
-                f"{where}: activations have {len(shape_of(activations))} dimensions, expected {dimensions + 1} "
-                f"(channels and {dimensions} of space) or one more for frames, because weights have {dimensions + 2}."
-            )
-        frames, channels, *space = shape_of(activations) if with_frames else (1, *shape_of(activations))
-        filters, group_channels, *kernel = shape_of(weights)
         check_integer(where, "groups", groups, minimum=1)
-        if channels != groups * group_channels:
-            raise ShapeError(
-                f"{where}: activations have {channels} channels, expected {groups * group_channels} "
-                f"({groups} groups of {group_channels}, as the weights say)."
-            )
-        if filters % groups:
-            raise ShapeError(f"{where}: {filters} filters do not divide into {groups} groups, expected a multiple.")
-        steps = per_dimension(where, "stride", stride, dimensions, minimum=1)
-        pads = per_dimension(where, "padding", padding, dimensions, minimum=0)
-        spreads = per_dimension(where, "dilation", dilation, dimensions, minimum=1)
-        taps = [convolution_taps(where, *one) for one in zip(space, kernel, steps, pads, spreads, strict=True)]
-        out_space = tuple(len(table) for table in taps)
-        lead: tuple[int, ...] = (frames,) if with_frames else ()
-        layout = ConvolutionLayout(shape_of(activations), shape_of(weights), (*lead, filters, *out_space), groups)
+        shape = geometry.convolution(
+            where,
+            shape_of(activations),
+            shape_of(weights),
+            per_dimension(where, "stride", stride, dimensions, minimum=1),
+            per_dimension(where, "padding", padding, dimensions, minimum=0),
+            per_dimension(where, "dilation", dilation, dimensions, minimum=1),
+            groups,
+        )
         return Task(
-            kind="convolution",
-            activations=activations_of(activations, layout),
-            weights=weights_of(weights, layout),
-            taps=all_taps(frames, taps),
-            layout=layout,
+            geometry=shape,
+            activations=activations_of(activations, shape.layout),
+            weights=weights_of(weights, shape.layout),
             name=name,
             first_layer=first_layer,
             two_activations=two_activations,
@@ -163,31 +141,11 @@ class Task:
             If the shapes do not fit each other.
         """
         where = f"Task.matmul {name!r}" if name else "Task.matmul"
-        a_shape, w_shape = shape_of(activations), shape_of(weights)
-        if (len(a_shape), len(w_shape)) not in ((1, 2), (2, 2), (3, 3)):
-            raise ShapeError(
-                f"{where}: operands have {len(a_shape)} and {len(w_shape)} dimensions, "
-                "expected (K) or (M, K) with (K, N), or (B, M, K) with (B, K, N)."
-            )
-        batch, rows, length = (1,) * (3 - len(a_shape)) + a_shape
-        w_batch, w_length, columns = (1,) * (3 - len(w_shape)) + w_shape
-        if batch != w_batch:
-            raise ShapeError(
-                f"{where}: operands of shape {a_shape} and {w_shape} are batches of {batch} and {w_batch} matrices, expected "
-                "as many in both. Repeat the shorter one."
-            )
-        if length != w_length:
-            raise ShapeError(
-                f"{where}: operands of shape {a_shape} and {w_shape} do not multiply, expected {w_shape[-2]} columns in "
-                "the first, as the second has rows. Transpose a weight that is stored as (outputs, inputs)."
-            )
-        layout = MatmulLayout(a_shape, w_shape, (*a_shape[:-1], columns), batch)
+        shape = geometry.matmul(where, shape_of(activations), shape_of(weights))
         return Task(
-            kind="matmul",
-            activations=activations_of(activations, layout),
-            weights=weights_of(weights, layout),
-            taps=all_taps(1, [whole(rows)]),
-            layout=layout,
+            geometry=shape,
+            activations=activations_of(activations, shape.layout),
+            weights=weights_of(weights, shape.layout),
             name=name,
             two_activations=two_activations,
         )
@@ -228,35 +186,22 @@ class Task:
             If a number is out of range.
         """
         where = f"Task.transposed_convolution {name!r}" if name else "Task.transposed_convolution"
-        a_shape, w_shape = shape_of(activations), shape_of(weights)
-        dimensions = len(w_shape) - 2
-        with_frames = len(a_shape) == dimensions + 2
-        frames, channels, *space = a_shape if with_frames else (1, *a_shape)
+        dimensions = len(shape_of(weights)) - 2
         check_integer(where, "groups", groups, minimum=1)
-        if len(space) != dimensions or channels != w_shape[0] or channels % groups:
-            raise ShapeError(
-                f"{where}: activations of shape {a_shape} and weights of shape {w_shape} do not fit with {groups} groups, "
-                "expected ([frames,] C, *spatial) and (C, F / groups, *kernel)."
-            )
-        steps = per_dimension(where, "stride", stride, dimensions, minimum=1)
-        pads = per_dimension(where, "padding", padding, dimensions, minimum=0)
-        more = per_dimension(where, "output_padding", output_padding, dimensions, minimum=0)
-        spreads = per_dimension(where, "dilation", dilation, dimensions, minimum=1)
-        targets = [transposed_targets(where, *one) for one in zip(space, w_shape[2:], steps, pads, more, spreads, strict=True)]
-        lead: tuple[int, ...] = (frames,) if with_frames else ()
-        layout = TransposedLayout(
-            a_shape,
-            w_shape,
-            (*lead, w_shape[1] * groups, *(size for size, _ in targets)),
+        shape = geometry.transposed_convolution(
+            where,
+            shape_of(activations),
+            shape_of(weights),
+            per_dimension(where, "stride", stride, dimensions, minimum=1),
+            per_dimension(where, "padding", padding, dimensions, minimum=0),
+            per_dimension(where, "output_padding", output_padding, dimensions, minimum=0),
+            per_dimension(where, "dilation", dilation, dimensions, minimum=1),
             groups,
-            all_taps(frames, [table for _, table in targets]),
         )
         return Task(
-            kind="convolution",
-            activations=activations_of(activations, layout),
-            weights=weights_of(weights, layout),
-            taps=all_taps(frames, [whole(size) for size in space]),
-            layout=layout,
+            geometry=shape,
+            activations=activations_of(activations, shape.layout),
+            weights=weights_of(weights, shape.layout),
             name=name,
             part=part,
             two_activations=two_activations,
@@ -293,92 +238,99 @@ class Task:
         """
         where = f"Task.weight_gradient {name!r}" if name else "Task.weight_gradient"
         dimensions = len(kernel)
-        a_shape, g_shape = shape_of(activations), shape_of(gradient)
-        steps = per_dimension(where, "stride", stride, dimensions, minimum=1)
-        pads = per_dimension(where, "padding", padding, dimensions, minimum=0)
-        spreads = per_dimension(where, "dilation", dilation, dimensions, minimum=1)
-        taps = [convolution_taps(where, *one) for one in zip(a_shape[2:], kernel, steps, pads, spreads, strict=True)]
-        if a_shape[0] != 1 or g_shape[0] != 1 or g_shape[2:] != tuple(len(table) for table in taps):
-            raise ShapeError(
-                f"{where}: a gradient of shape {g_shape} does not fit an input of shape {a_shape} and a kernel of "
-                f"{tuple(kernel)}, expected (1, filters, {', '.join(str(len(table)) for table in taps)})."
-            )
-        channels = a_shape[1] // groups
-        layout = WeightGradientLayout(a_shape, g_shape, (g_shape[1], channels, *kernel), groups)
+        shape = geometry.weight_gradient(
+            where,
+            shape_of(activations),
+            shape_of(gradient),
+            tuple(kernel),
+            per_dimension(where, "stride", stride, dimensions, minimum=1),
+            per_dimension(where, "padding", padding, dimensions, minimum=0),
+            per_dimension(where, "dilation", dilation, dimensions, minimum=1),
+            groups,
+        )
         return Task(
-            kind="convolution",
-            activations=activations_of(activations, layout),
-            weights=weights_of(gradient, layout),
-            taps=all_taps(channels, [table.T for table in taps]),
-            layout=layout,
+            geometry=shape,
+            activations=activations_of(activations, shape.layout),
+            weights=weights_of(gradient, shape.layout),
             name=name,
             part="weight_gradient",
             two_activations=True,
         )
 
     @property
-    def terms(self) -> int:
-        """Count the products that an element of the output can be the sum of, at most."""
-        sent = math.prod(self.layout.weights_shape[2:]) if isinstance(self.layout, TransposedLayout) else 1
-        return self.operands * sent
+    def kind(self) -> Kind:
+        """Give ``"convolution"`` or ``"matmul"``."""
+        return self.geometry.kind
+
+    @property
+    def taps(self) -> Taps:
+        """Say which input position an output position reads at a kernel position; see `Geometry`."""
+        return self.geometry.taps
+
+    @property
+    def layout(self) -> Layout:
+        """Say how the caller's arrays lie in this."""
+        return self.geometry.layout
+
+    @property
+    def reach(self) -> Reach:
+        """Say which events each window reads."""
+        return self.geometry.reach
+
+    @property
+    def window_shape(self) -> tuple[int, int, int, int]:
+        """Give the number of windows of one group in each of frames, depth, height and width."""
+        return self.geometry.window_shape
+
+    @property
+    def kernel_shape(self) -> tuple[int, int, int, int]:
+        """Give the number of kernel positions in each of frames, depth, height and width."""
+        return self.geometry.kernel_shape
+
+    @property
+    def windows(self) -> int:
+        """Count the windows of one group."""
+        return self.geometry.windows
 
     @property
     def groups(self) -> int:
         """Count the groups of channels, each with its own filters."""
-        return self.weights.shape[0]
+        return self.geometry.groups
+
+    @property
+    def operands(self) -> int:
+        """Count the operands of one window: kernel positions times the channels of a group."""
+        return self.geometry.operands
 
     @property
     def filters(self) -> int:
         """Count the filters of one group."""
-        return self.weights.shape[2]
+        return self.geometry.filters
 
     @property
     def group_channels(self) -> int:
         """Count the channels that one group's filters see."""
-        return self.activations.shape[-1] // max(1, self.groups)
+        return self.geometry.group_channels
 
-    @cached_property
-    def window_shape(self) -> tuple[int, int, int, int]:
-        """Give the number of windows of one group in each of frames, depth, height and width."""
-        frames, depth, height, width = (len(table) for table in self.taps)
-        return frames, depth, height, width
+    @property
+    def macs(self) -> int:
+        """Count the products of the dense operator, padding included."""
+        return self.geometry.macs
 
-    @cached_property
-    def kernel_shape(self) -> tuple[int, int, int, int]:
-        """Give the number of kernel positions in each of frames, depth, height and width."""
-        frames, depth, height, width = (table.shape[1] for table in self.taps)
-        return frames, depth, height, width
+    @property
+    def terms(self) -> int:
+        """Count the products that an element of the output can be the sum of, at most."""
+        return self.geometry.terms
 
-    @cached_property
-    def reach(self) -> Reach:
-        """Say which events each window reads."""
-        return Reach.of(self.taps, self.activations.shape)
-
-    @cached_property
+    @lazy
     def tallies(self) -> dict[Steps, Tally | None]:
         """Keep what the lanes of a walk find at each position, for other machines that walk in the same steps."""
         return {}
 
     @property
-    def windows(self) -> int:
-        """Count the windows of one group."""
-        return math.prod(self.window_shape)
-
-    @property
-    def operands(self) -> int:
-        """Count the operands of one window: kernel positions times the channels of a group."""
-        return self.weights.shape[1]
-
-    @property
-    def macs(self) -> int:
-        """Count the products of the dense operator, padding included."""
-        return self.groups * self.windows * self.operands * self.filters
-
-    @property
     def activation_count(self) -> int:
         """Count the elements of the streamed operand, each once; of both operands if both are activations."""
-        count = math.prod(self.activations.shape)
-        return count + math.prod(self.weights.shape) if self.two_activations else count
+        return self.geometry.activations + (self.geometry.weights if self.two_activations else 0)
 
     @property
     def events(self) -> int:
@@ -389,9 +341,9 @@ class Task:
     @property
     def weight_bytes(self) -> int:
         """Give the size of the static operand as the hardware stores it; 0 if both operands are activations."""
-        return 0 if self.two_activations else math.prod(self.weights.shape) * self.weight_bits // 8
+        return 0 if self.two_activations else self.geometry.weights * self.weight_bits // 8
 
-    @cached_property
+    @lazy
     def sums(self) -> tuple[Array, NDArray[np.int64]]:
         """Add all products up with the fast kernels: sums and products received, as `hwmodel.kernels.accumulate` gives them.
 
@@ -402,7 +354,7 @@ class Task:
         kind = np.result_type(self.activations.values, self.weights.values)
         return self._multiply(self.activations.values.astype(kind, copy=False), self.weights.tiles(kind, self._cut))
 
-    @cached_property
+    @lazy
     def integer_sums(self) -> tuple[Array, NDArray[np.int64]]:
         """Add the products of small integers up in the same way: (groups * windows, filters) in int32."""
         return self._multiply(self.activations.integers, self.weights.integer_tiles(self._cut))
@@ -414,7 +366,7 @@ class Task:
     def _multiply(self, activations: Array, tiles: Tiles) -> tuple[Array, NDArray[np.int64]]:
         return multiply(activations, self.activations.nonzero, self.groups, tiles, self.reach)
 
-    @cached_property
+    @lazy
     def uses_per_operand(self) -> NDArray[np.int64]:
         """Count, for each operand of a window, the windows in which it is nonzero: (groups, operands).
 
@@ -424,7 +376,7 @@ class Task:
         per_group = counts.reshape(math.prod(self.kernel_shape), self.groups, self.group_channels).transpose(1, 0, 2)
         return np.ascontiguousarray(per_group).reshape(self.groups, self.operands)
 
-    @cached_property
+    @lazy
     def events_of_windows(self) -> NDArray[np.int64]:
         """Count the events that each window covers: (groups * windows,).
 
@@ -433,26 +385,26 @@ class Task:
         """
         return count_window_events(self.activations.planes, self.groups, self.activations.shape[3], self.reach)
 
-    @cached_property
+    @lazy
     def events_covered(self) -> int:
         """Count the events that all windows cover, each as often as one does."""
         return int(self.events_of_windows.sum())
 
-    @cached_property
+    @lazy
     def effectual_macs(self) -> int:
         """Count the products with both operands nonzero: a property of the tensors, the same on every machine."""
         if self.weights.dense:
             return self.events_covered * self.filters
         return int((self.uses_per_operand * self.weights.nonzeros_per_operand).sum())
 
-    @cached_property
+    @lazy
     def zero_macs(self) -> int:
         """Count the products whose activation operand is zero, padding included; either one if both are activations."""
         if self.two_activations:
             return self.macs - self.effectual_macs
         return self.macs - self.events_covered * self.filters
 
-    @cached_property
+    @lazy
     def products_planned(self) -> NDArray[np.int64]:
         """Count the products each output block must receive: (groups * windows,), one per event and filter."""
         return self.events_of_windows * self.filters

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwmodel.compiled import compiled
-from hwmodel.kernels.reach import OUTSIDE, Reach
+from hwmodel.kernels.reach import Reach
 
 Indices = NDArray[np.int64]
 
@@ -29,18 +29,10 @@ def count_uses(nonzero: NDArray[np.uint8], reach: Reach) -> Indices:
     """
     *outer, columns, channels = nonzero.shape
     rows = math.prod(outer)
-    row_reads, column_reads = _reads(reach.rows, rows), _reads(reach.columns, columns)
+    row_reads, column_reads = reach.row_reads(rows), reach.column_reads(columns)
     uses = np.zeros((len(row_reads), len(column_reads), channels), dtype=np.int64)
     _add_up(nonzero.reshape(rows, columns * channels), row_reads, column_reads, uses)
     return uses
-
-
-def _reads(table: Indices, size: int) -> Indices:
-    """Count how often each kernel row (or column) reads each row (or column): (of the kernel, of the feature map)."""
-    reads = np.zeros((table.shape[1], size), dtype=np.int64)
-    windows, taps = np.nonzero(table != OUTSIDE)
-    np.add.at(reads, (taps, table[windows, taps]), 1)
-    return reads
 
 
 def count_window_events(planes: NDArray[np.uint8], groups: int, columns: int, reach: Reach) -> Indices:

@@ -1,11 +1,12 @@
 """How the lanes of a machine share the operands of one window."""
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwmodel.lazy import lazy
 from hwmodel.tally import Steps
 from hwmodel.task import Task
 
@@ -33,17 +34,17 @@ class Walk:
     lane_pointers: NDArray[np.int64]
     channels: int
 
-    @cached_property
+    @lazy
     def steps(self) -> Steps | None:
         """Take the walk apart by kernel positions; None for a walk whose lanes have no regular share of a position."""
         return Steps.of(self.operand, self.brick_pointers, self.lane_pointers, self.channels)
 
-    @cached_property
+    @lazy
     def operands_per_lane(self) -> NDArray[np.int64]:
         """Count the operands of each lane: (lanes,)."""
         return np.diff(self.brick_pointers[self.lane_pointers])
 
-    @cached_property
+    @lazy
     def working_lanes(self) -> NDArray[np.int64]:
         """List the lanes that have operands at all."""
         return np.flatnonzero(self.operands_per_lane)

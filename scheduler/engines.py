@@ -65,7 +65,7 @@ def run(
     check_engine(engine, "scheduler.run")
     if values not in ("events", "reference"):
         raise UnknownNameError(f"scheduler.run: values is {values!r}, {expected_one_of(str(values), ('events', 'reference'))}")
-    by_jobs = engine == "event" or (engine == "auto" and trace is not None and trace.jobs)
+    by_jobs = plays_jobs(engine, trace)
     if engine == "bulk" and trace is not None and trace.jobs:
         raise ParameterError(
             "scheduler.run: engine is 'bulk' and the trace asks for jobs, expected engine 'event' or 'auto'. The bulk engine "
@@ -89,6 +89,11 @@ def _run(
     if by_jobs:
         return play(plan, Products(task, with_values, integers) if with_values or integers else None, trace)
     return solve(plan, multiply_all(task, integers, with_values) if with_values or integers else None)
+
+
+def plays_jobs(engine: Engine, trace: Trace | None) -> bool:
+    """Tell whether a task is played job by job."""
+    return engine == "event" or (engine == "auto" and trace is not None and trace.jobs)
 
 
 def plan_of(machine: Machine, task: Task | VectorTask) -> Plan:

@@ -4,11 +4,14 @@ The taps of a row of the kernel read neighbouring positions of one row of the fe
 with dilation, each tap is a run of its own.
 """
 
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from hwmodel.lazy import lazy
 
 Indices = NDArray[np.int64]
 OUTSIDE = -1
@@ -35,6 +38,7 @@ class Reach:
     pointers: Indices
     runs: Indices
     columns: Indices
+    _read: dict[tuple[str, int], Indices] = field(default_factory=dict, init=False, repr=False)
 
     @staticmethod
     def of(taps: tuple[Indices, Indices, Indices, Indices], sizes: tuple[int, ...]) -> "Reach":
@@ -68,13 +72,13 @@ class Reach:
             columns=columns,
         )
 
-    @cached_property
+    @lazy
     def operands_inside(self) -> Indices:
         """Count the kernel positions that are not padding in all windows before each one: int64 (windows + 1,)."""
         inside = np.multiply.outer((self.rows != OUTSIDE).sum(axis=1), (self.columns != OUTSIDE).sum(axis=1))
         return np.concatenate([[0], np.cumsum(inside.reshape(-1))])
 
-    @cached_property
+    @lazy
     def spans(self) -> Indices | None:
         """Say which windows of a row read a position at each column of the kernel, and which.
 
@@ -93,6 +97,23 @@ class Reach:
             spans[tap] = begin, end, read[begin], stride
         return spans
 
+    def row_reads(self, rows: int) -> Indices:
+        """Count how often each kernel row reads each row of the feature map: (rows of the kernel, rows)."""
+        return self._reads("rows", rows)
+
+    def column_reads(self, columns: int) -> Indices:
+        """Count how often each kernel column reads each column of the feature map: (columns of the kernel, columns)."""
+        return self._reads("columns", columns)
+
+    def _reads(self, of: Literal["rows", "columns"], size: int) -> Indices:
+        if (of, size) not in self._read:
+            table = self.rows if of == "rows" else self.columns
+            reads = np.zeros((table.shape[1], size), dtype=np.int64)
+            windows, taps = np.nonzero(table != OUTSIDE)
+            np.add.at(reads, (taps, table[windows, taps]), 1)
+            self._read[of, size] = reads
+        return self._read[of, size]
+
     @property
     def kernel_columns(self) -> int:
         """Count the columns of the kernel."""
@@ -103,7 +124,7 @@ class Reach:
         """Count the windows of a row."""
         return self.pointers.size - 1
 
-    @cached_property
+    @lazy
     def columns_per_run(self) -> float:
         """Give how many columns a run reads on average."""
         return float((self.runs[:, 1] - self.runs[:, 0]).sum() / max(1, len(self.runs)))

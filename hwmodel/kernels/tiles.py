@@ -6,7 +6,6 @@ at a row of the kernel is one piece, or a few, and stays in the first cache whil
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from llvmlite import binding
 from numpy.typing import NDArray
 
 from hwmodel.kernels.vectors import VECTOR_BYTES
+from hwmodel.lazy import lazy
 
 Array = NDArray[Any]
 
@@ -70,7 +70,7 @@ class Tiles:
         """Count the filters of one tile, padding included."""
         return int(self.values.shape[3])
 
-    @cached_property
+    @lazy
     def largest(self) -> int:
         """Give the largest magnitude of weights that are integers."""
         return max(int(self.values.max(initial=0)), -int(self.values.min(initial=0)))
