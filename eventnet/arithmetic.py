@@ -41,6 +41,9 @@ class Rounding:
     vanished: int = 0
 
 
+AS_IT_IS = Rounding()
+
+
 class Arithmetic:
     """The numerics of one operator call: each operand is rounded once, and PyTorch is asked once.
 
@@ -84,7 +87,7 @@ class Arithmetic:
         operands = {name: arguments[name] for name in form.operands}
         more = arguments.get("beta", 0) != 0 or arguments.get("alpha", 1) != 1
         added_to_sparse = form.sparse and more and not all(map(has_storage, operands.values()))
-        changes = any(map(numerics.rounds, operands.values())) and not added_to_sparse
+        changes = numerics is not OWN and any(map(numerics.rounds, operands.values())) and not added_to_sparse
         self._numerics = numerics if changes else OWN
         self._form, self._operands, self._static = form, operands, static
         self._module, self._backward, self._where = module, backward, where
@@ -128,6 +131,8 @@ class Arithmetic:
 
     def judged(self, product: Product) -> Product:
         """Return a product of the operands as the hardware has them."""
+        if self._numerics is OWN:
+            return product
         first, second = self._both(product)
         if first.values is product.first and second.values is product.second:
             return product
@@ -149,7 +154,7 @@ class Arithmetic:
     def finish(self, product: Product, total: Total, like: Tensor) -> tuple[Tensor, Rounding]:
         """Return what flows on, and what is to be told of the numbers."""
         if self._numerics is OWN:
-            return total.values, Rounding()
+            return total.values, AS_IT_IS
         result = self._numerics.finish(total, self._chosen("outputs"), like, self._where)
         first, second = both = self._both(product)
         rounding = Rounding(
@@ -168,6 +173,8 @@ class Arithmetic:
 
     def _operand(self, tensor: Tensor, role: str) -> Rounded:
         """Round a tensor the first time that this call needs it in a role."""
+        if self._numerics is OWN:
+            return Rounded(tensor)
         found = self._rounded.get((id(tensor), role))
         if found is None:
             rounded = Rounded(tensor)

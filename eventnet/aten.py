@@ -12,6 +12,9 @@ PRODUCT_TYPES = (
     torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8,
 )  # fmt: skip
 
+STRIDED = torch.strided
+_is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # asked of every tensor of every operator
+
 # The layouts that event forms take, and those whose values lie in memory at all.
 SPARSE_LAYOUTS = (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc)
 STORED_LAYOUTS = (*SPARSE_LAYOUTS, torch.sparse_bsr, torch.sparse_bsc)
@@ -88,12 +91,7 @@ def _operator_names() -> frozenset[str]:
 
 def has_storage(tensor: torch.Tensor) -> bool:
     """Tell whether a tensor lies in memory as strides say: sparse, nested, meta and `torch.func`'s tensors do not."""
-    return (
-        tensor.layout is torch.strided
-        and not tensor.is_meta
-        and not tensor.is_nested
-        and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
-    )
+    return tensor.layout is STRIDED and not tensor.is_meta and not tensor.is_nested and not _is_wrapped(tensor)
 
 
 def has_values(tensor: torch.Tensor) -> bool:

@@ -5,17 +5,16 @@ after it whatever happened. Backward runs after the stack is gone; there the aut
 the forward operator ran, leads back to the module.
 """
 
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import ref
 
 import torch
 from torch import nn
-from torch.nn.modules import module as torch_module
 
 if TYPE_CHECKING:
     from eventnet.operations import Operation
@@ -42,7 +41,7 @@ class ModuleStack:
     """
 
     def __init__(self, root: nn.Module | str, on_enter: Callable[[nn.Module, tuple[Any, ...]], None]) -> None:
-        self._names: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()
+        self._names: dict[int, tuple[ref[nn.Module], str]] = {}
         self._calls: Counter[str] = Counter()
         self._stack: list[Place] = []
         self._forward_places: dict[int, Place] = {}
@@ -60,13 +59,13 @@ class ModuleStack:
 
     def enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         """Push a module whose forward begins."""
-        new = module not in self._names
-        if new:
-            above = f"{self._stack[-1].name}." if self._stack else ""
-            self._name_all(module, above + type(module).__name__)
-        if new or not self._stack:
+        name = self._name(module)
+        if name is None or not self._stack:
+            if name is None:
+                above = f"{self._stack[-1].name}." if self._stack else ""
+                self._name_all(module, above + type(module).__name__)
+                name = self._name(module) or ""
             self._on_enter(module, args if not self._stack else ())
-        name = self._names[module]
         self._stack.append(Place(name, self._calls[name]))
         self._calls[name] += 1
 
@@ -99,20 +98,27 @@ class ModuleStack:
         node = torch._C._current_autograd_node()
         return None if node is None else self._forward_operations.get(node._sequence_nr())
 
+    def _name(self, module: nn.Module) -> str | None:
+        """Return a module's name; None if it has none yet."""
+        found = self._names.get(id(module))
+        return found[1] if found is not None and found[0]() is module else None
+
     def _name_all(self, module: nn.Module, prefix: str) -> None:
         for path, one in module.named_modules():
-            if one not in self._names:
-                self._names[one] = ".".join(part for part in (prefix, path) if part) or type(module).__name__
+            if self._name(one) is None:
+                name = ".".join(part for part in (prefix, path) if part) or type(module).__name__
+                self._names[id(one)] = ref(one, partial(_drop, self._names, id(one))), name
 
 
-def _keyword_arguments() -> dict[str, Any]:
-    """Return the keyword arguments of the call that runs the hook that asks: PyTorch gives them to no global hook before it."""
-    found: dict[str, Any] = sys._getframe(2).f_locals.get("kwargs", {})
-    return found
+def _drop(names: dict[int, Any], key: int, _: Any) -> None:
+    names.pop(key, None)
 
 
-class _Hooks:
-    """PyTorch's global module hooks, present while anyone watches; they act on the watching thread's stack alone.
+class _Calls:
+    """The call of every module, replaced while anyone watches; it acts on the watching thread's stack alone.
+
+    PyTorch's global hooks would do, but they cost a frame more of Python's stack for each module, a fifth of the depth to which
+    a program may call itself; they are not given keyword arguments, and not run when a forward is interrupted.
 
     `end` undoes as much as `begin` has done, and may be called again, in case an interrupt cut either short.
     """
@@ -121,7 +127,8 @@ class _Hooks:
         self._lock = threading.Lock()
         self._local = threading.local()
         self._watching: set[int] = set()  # threads
-        self._handles: list[Any] = []
+        self._original: Any = None
+        self._watched: Any = None
 
     @property
     def active(self) -> ModuleStack | None:
@@ -131,8 +138,9 @@ class _Hooks:
     def begin(self, stack: ModuleStack) -> None:
         with self._lock:
             if not self._watching:
-                self._handles.append(torch_module.register_module_forward_pre_hook(self._before))
-                self._handles.append(torch_module.register_module_forward_hook(self._after, always_call=True))
+                self._original = nn.Module.__call__
+                self._watched = _watched_call(self._local, self._original)
+                nn.Module.__call__ = self._watched  # type: ignore[method-assign]
             self._watching.add(threading.get_ident())
             self._local.stack = stack
 
@@ -140,19 +148,26 @@ class _Hooks:
         self._local.stack = None
         with self._lock:
             self._watching.discard(threading.get_ident())
-            while self._handles and not self._watching:
-                self._handles[-1].remove()
-                self._handles.pop()
+            if not self._watching and nn.Module.__call__ is self._watched:  # or somebody has put another one above it
+                nn.Module.__call__ = self._original  # type: ignore[method-assign]
 
-    def _before(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        stack = self.active
-        if stack is not None:
-            stack.enter(module, args if stack.inside else (args, _keyword_arguments()))
 
-    def _after(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        stack = self.active
-        if stack is not None:
+def _watched_call(local: threading.local, original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a module's call that keeps the stack of the thread that it is made in."""
+
+    def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        stack: ModuleStack | None = getattr(local, "stack", None)
+        if stack is None:
+            return original(module, *args, **kwargs)
+        stack.enter(module, (args, kwargs))
+        try:
+            if original is nn.Module._wrapped_call_impl and module._compiled_call_impl is None:
+                return module._call_impl(*args, **kwargs)  # type: ignore[no-untyped-call]  # the original without its frame
+            return original(module, *args, **kwargs)
+        finally:
             stack.leave()
 
+    return call
 
-HOOKS = _Hooks()
+
+CALLS = _Calls()

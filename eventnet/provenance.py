@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 
-from eventnet.aten import stored
+from eventnet.aten import STRIDED, stored
 
 
 class Mark:
@@ -78,6 +78,6 @@ class Provenance:
 
 def storage_key(tensor: torch.Tensor) -> int:
     """Return what identifies a tensor's storage, or that of a sparse one's values, while somebody refers to it."""
-    held = tensor if tensor.layout is torch.strided else stored(tensor)
+    held = tensor if tensor.layout is STRIDED else stored(tensor)
     key: int = held.untyped_storage()._cdata
     return key

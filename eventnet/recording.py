@@ -44,7 +44,8 @@ def product_record(
         "verdict": verdict,
         "baseline_verdict": baseline_verdict,
     }
-    return Record(**properties, **_taken(task, device, work, baseline, baseline_work))
+    properties.update(_taken(task, device, work, baseline, baseline_work))
+    return Record.of(properties)
 
 
 def vector_record(

@@ -90,7 +90,7 @@ class Settings:
 
     def threshold_of(self, module: str) -> float:
         """Return the magnitude below which an activation of a module counts as zero."""
-        return self.threshold.get(module, 0.0) if isinstance(self.threshold, Mapping) else self.threshold
+        return self.threshold if isinstance(self.threshold, int | float) else self.threshold.get(module, 0.0)
 
     def is_first(self, module: str, seen: bool) -> bool:
         """Tell whether a convolution is the first layer, given what the watcher saw."""

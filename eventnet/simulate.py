@@ -1,8 +1,6 @@
 """Run a model on one sample as modelled hardware would, and report what it took."""
 
 import random
-import re
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from copy import deepcopy
@@ -17,13 +15,14 @@ from torch.utils._pytree import tree_map
 
 from eventnet.agreement import Agreement
 from eventnet.difference import difference
+from eventnet.explained import explain
 from eventnet.held import tensors_in
 from eventnet.module_state import ModuleState
 from eventnet.run import Run
 from eventnet.samples import Samples, run_samples
 from eventnet.settings import Settings
 from eventnet.watch import MachineLike, Watcher, machines_of, one_machine, settings_of
-from hwmodel.errors import ParameterError, ShapeError, UnsupportedError
+from hwmodel.errors import ParameterError, UnsupportedError
 from hwmodel.machine import Machine
 
 Model = nn.Module | Callable[..., Any]
@@ -197,10 +196,10 @@ def _simulate(
     watcher.know_inputs((args, kwargs))
     reference: Any = None
     if not settings.untouched:
-        with _put_back(root, where), _explained(where):
+        with _put_back(root, where), explain(where):
             own_args, own_kwargs = _copies((args, kwargs), objects=True)
             reference = _copies(model(*own_args, **own_kwargs))
-    with _explained(where), watcher:
+    with explain(where), watcher:
         outputs = model(*args, **kwargs)
     moved = difference(outputs, outputs if settings.untouched else reference)
     for run in watcher.runs:
@@ -237,32 +236,6 @@ def _copies(nested: Any, objects: bool = False) -> Any:
         return leaf
 
     return tree_map(copied, nested)
-
-
-@contextmanager
-def _explained(where: str) -> Iterator[None]:
-    """Turn errors about depth, PyTorch's control-flow operators and the channels of a convolution into our sentences."""
-    try:
-        yield
-    except RecursionError:
-        raise UnsupportedError(
-            f"{where}: the program calls deeper than Python's recursion limit of {sys.getrecursionlimit():,} frames, expected "
-            "less, at some five frames for each module that is watched. Raise the limit with sys.setrecursionlimit first."
-        ) from None
-    except RuntimeError as error:
-        operator = re.search(r"no rule registered for HigherOrderOperator (\w+)", str(error))
-        if operator is not None:
-            raise UnsupportedError(
-                f"{where}: the program calls PyTorch's operator {operator[1]!r}, which compiles its branches, expected "
-                "Python's own control flow, which is watched. Write it with if, for and while."
-            ) from None
-        found = re.search(r"to have (\d+) channels, but got (\d+) channels", str(error))
-        if found is None:
-            raise
-        raise ShapeError(
-            f"{where}: a convolution is given {found[2]} channels, expected {found[1]}. "
-            "Give the model an input with the channels it was built for."
-        ) from None
 
 
 @contextmanager

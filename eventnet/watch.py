@@ -27,9 +27,10 @@ from eventnet.arithmetic import Arithmetic
 from eventnet.call import Call, Form
 from eventnet.device import Host
 from eventnet.devices import Devices, ProductCall
+from eventnet.explained import explain_limits
 from eventnet.macs import other_macs
 from eventnet.modes import OperatorMode
-from eventnet.modules import HOOKS, ModuleStack, Place
+from eventnet.modules import CALLS, ModuleStack, Place
 from eventnet.numerics import Float, Rounded
 from eventnet.operations import Operations
 from eventnet.operator import OperatorCall
@@ -68,7 +69,7 @@ class Watcher:
         where: str = "eventnet.watch",
         host: Host | None = None,
     ) -> None:
-        if HOOKS.active is not None:
+        if CALLS.active is not None:
             raise UnsupportedError(
                 f"{where}: this thread is being watched already, expected one watcher at a time. "
                 "Leave the outer one first, or give it a list of machines."
@@ -76,13 +77,13 @@ class Watcher:
         self.settings = settings
         self.where = where
         self._devices = Devices(machines, baseline, settings, host)
-        self._weights = WeightCache(settings.values == "events")
         self._stack = ModuleStack(root, lambda module, given: self._origins.enter(module, given))
         self._origins = Origins(root, self._stack, self._devices, settings.strict, where)
+        self._weights = WeightCache(settings.values == "events", self._origins.name)
         self._vector_work = VectorWork(self._origins, self._stack, self._devices)
         self._bar: Any = None
         self._operations = Operations()
-        self._progress = settings.progress
+        self._progress, self._numerics = settings.progress, settings.arithmetic
         self._why = ""  # why the operator that runs now is left to PyTorch
         self._mode = OperatorMode(self)
 
@@ -114,7 +115,7 @@ class Watcher:
     def __enter__(self) -> "Watcher":
         self._bar = Bar(desc=self.where, unit=" operators", disable=not self.settings.progress)
         try:
-            HOOKS.begin(self._stack)
+            CALLS.begin(self._stack)
             self._mode.__enter__()
         except BaseException:  # an interrupt
             self._leave()
@@ -131,7 +132,7 @@ class Watcher:
         """Undo what `__enter__` has done, as far as it came; once more does no harm."""
         if any(mode is self._mode for mode in _get_current_dispatch_mode_stack()):
             self._mode.__exit__(None, None, None)
-        HOOKS.end()
+        CALLS.end()
         self._operations.forget()
         self._bar.close()
 
@@ -151,7 +152,7 @@ class Watcher:
         if form is not None:
             self._refuse_other_devices(form, tensors, place)
             if aten.can_multiply(operator.func, tensors, form.sparse):
-                result, multiplied = self._product(form, call, place)
+                result, multiplied = self._product(form, call, marks, place)
                 in_pipeline = multiplied
         if result is None:
             result, multiplied, in_pipeline = self._without_products(call, marks, place)
@@ -184,9 +185,8 @@ class Watcher:
                     "where events are computed. Make the model and its inputs on the CPU, or move them there with .cpu()."
                 )
 
-    def _product(self, form: Form, called: OperatorCall, place: Place) -> tuple[Any, bool]:
+    def _product(self, form: Form, called: OperatorCall, marks: dict[int, int], place: Place) -> tuple[Any, bool]:
         """Compute a call's products from their events; return the result, None if it has none, and whether it multiplied."""
-        func = called.operator.func
         arguments, into = called.named
         operands = {name: arguments[name] for name in form.operands}
         streamed = operands[form.operands[0]]
@@ -194,7 +194,7 @@ class Watcher:
         backward = torch._C._current_autograd_node() is not None
         if form.op == "convolution" and not backward and self.settings.leading != "sequence":
             refuse_several_samples(streamed, arguments["weight"], where)
-        static = frozenset(name for name, tensor in operands.items() if self._origins.is_static(tensor))
+        static = frozenset([name for name, tensor in operands.items() if marks.get(id(tensor), 0) & Mark.STATIC])
         if len(static) == len(operands):  # a product of parameters: somebody has to stream
             static -= {form.operands[0]}
         threshold = 0.0 if backward else self.settings.threshold_of(place.name)
@@ -204,16 +204,17 @@ class Watcher:
                 arguments[name], dropped = _prune(arguments[name], threshold)
                 pruned += dropped
         activations = [tensor for name, tensor in operands.items() if name not in static]
-        if len(activations) > 1 and isinstance(self.settings.arithmetic, Float) and not all(map(_is_finite, activations)):
+        if len(activations) > 1 and isinstance(self._numerics, Float) and not all(map(_is_finite, activations)):
             self._why = "one of two activations holds NaN or infinite values, and a zero times such is NaN"
             return None, False
         seen_first = form.op == "convolution" and not backward and self._origins.is_input(streamed)
-        expected = aten.functional(func)(**arguments)
+        functional = aten.functional(called.operator.func)
+        expected = functional(**arguments) if pruned or called.operator.is_mutable else called.run()
         results = list(expected) if isinstance(expected, tuple) else [expected]
-        if not all(aten.stored(tensor).numel() for tensor in (*operands.values(), results[0]) if tensor is not None):
+        if any(tensor is not None and not aten.stored(tensor).numel() for tensor in (*operands.values(), results[0])):
             return aten.write(into, expected), False  # no work
         arithmetic = Arithmetic(
-            self.settings.arithmetic,
+            self._numerics,
             form,
             arguments,
             static,
@@ -236,7 +237,7 @@ class Watcher:
         if not products:
             return None, False
         self._origins.task_begins()
-        reference = arithmetic.reference(aten.functional(func), expected, gathered=any(map(_gathers, products.values())))
+        reference = arithmetic.reference(functional, expected, gathered=any(map(_gathers, products.values())))
         for number, several in products.items():
             for product in several if isinstance(several, tuple) else (several,):
                 if backward and product.task.part == "forward":
@@ -322,16 +323,15 @@ class Watcher:
         return macs > 0
 
     def _lay_out(self, tensor: torch.Tensor, layout: Hashable, lay_out: Callable[[Operand], Weights]) -> Weights:
-        where = self._origins.name(tensor)
         if not self._origins.is_static(tensor):
-            require_finite(tensor, where)
+            require_finite(tensor, self._origins.name(tensor))
             return lay_out(as_array(tensor))
-        return self._weights.get(tensor, layout, where, lay_out)
+        return self._weights.get(tensor, layout, lay_out)
 
     def _keep(self, tensor: torch.Tensor, what: Hashable, make: Callable[[], Rounded]) -> Rounded:
         if not self._origins.is_static(tensor):
             return make()
-        return self._weights.keep(tensor, what, self._origins.name(tensor), make)
+        return self._weights.keep(tensor, what, make)
 
 
 @contextmanager
@@ -366,7 +366,7 @@ def watch(
     """
     settings = settings_of("eventnet.watch", flags)
     machines, compared = machines_of("eventnet.watch", machine), one_machine("eventnet.watch", "baseline", baseline)
-    with Watcher(machines, compared, settings) as watcher:
+    with explain_limits("eventnet.watch"), Watcher(machines, compared, settings) as watcher:
         yield watcher
 
 

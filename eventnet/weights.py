@@ -53,11 +53,16 @@ _ENTRIES: dict[int, _Entry] = {}
 class WeightCache:
     """The static operands of one run; what they hold is shared with later runs while their storage lives.
 
-    ``multiplied`` says whether their values are, so that every one of them is compared.
+    Parameters
+    ----------
+    multiplied
+        Whether their values are, so that every one of them is compared.
+    name
+        Names a tensor for an error.
     """
 
-    def __init__(self, multiplied: bool = True) -> None:
-        self._every = multiplied
+    def __init__(self, multiplied: bool, name: Callable[[torch.Tensor], str]) -> None:
+        self._every, self._name = multiplied, name
         self._checked: set[int] = set()  # storages whose checksum was compared since they were last written
         _drop_dead_entries()
 
@@ -65,7 +70,7 @@ class WeightCache:
         """Take note that an operator has written into a tensor's storage."""
         self._checked.discard(storage_key(tensor))
 
-    def get(self, tensor: torch.Tensor, layout: Hashable, where: str, lay_out: Callable[[Operand], Weights]) -> Weights:
+    def get(self, tensor: torch.Tensor, layout: Hashable, lay_out: Callable[[Operand], Weights]) -> Weights:
         """Return a static operand as the kernels want it.
 
         Parameters
@@ -74,8 +79,6 @@ class WeightCache:
             A parameter, a buffer or a tensor computed from such, in any layout.
         layout
             What, beside the tensor's shape and strides, `lay_out` depends on.
-        where
-            The tensor's name for an error.
         lay_out
             Makes the operand from the tensor as an array.
 
@@ -84,9 +87,9 @@ class WeightCache:
         ValuesError
             If the tensor holds NaN or infinite values.
         """
-        return self.keep(tensor, layout, where, lambda: _own(lay_out(as_array(tensor)), tensor))
+        return self.keep(tensor, layout, lambda: _own(lay_out(as_array(tensor)), tensor))
 
-    def keep(self, tensor: torch.Tensor, what: Hashable, where: str, make: Callable[[], T]) -> T:
+    def keep(self, tensor: torch.Tensor, what: Hashable, make: Callable[[], T]) -> T:
         """Return what is made of a static operand, kept for as long as its storage lives unchanged; see `get`.
 
         What is made may share no memory with the tensor.
@@ -94,17 +97,18 @@ class WeightCache:
         key = storage_key(tensor)
         entry = _ENTRIES.get(key)
         if entry is None or key not in self._checked:
-            self._check(key, entry, tensor, where)
+            self._check(key, entry, tensor)
             self._checked.add(key)
-        view = (what, tuple(tensor.shape), tensor.stride(), tensor.storage_offset(), tensor.dtype)
-        entry = _ENTRIES[key]
-        if view not in entry.kept:
-            entry.kept[view] = make()
-        kept: T = entry.kept[view]
+            entry = _ENTRIES[key]
+        view = (what, tensor.shape, tensor.stride(), tensor.storage_offset(), tensor.dtype)
+        kept: T | None = entry.kept.get(view)
+        if kept is None:
+            kept = entry.kept[view] = make()
         return kept
 
-    def _check(self, key: int, entry: _Entry | None, tensor: torch.Tensor, where: str) -> None:
+    def _check(self, key: int, entry: _Entry | None, tensor: torch.Tensor) -> None:
         """See that an entry still holds, or begin a new one."""
+        where = self._name(tensor)
         every = self._every or tensor.untyped_storage().nbytes() < 8 * SAMPLED
         if entry is not None and every in entry.checksums and entry.checksums[every] == _checksum(tensor, every, where):
             return
@@ -117,10 +121,10 @@ class WeightCache:
 
 def as_array(tensor: torch.Tensor) -> Array:
     """Return a tensor's values as a numpy array; 16-bit floats travel as float32."""
-    detached = tensor.detach()
-    if detached.dtype in (torch.bfloat16, torch.float16):
-        detached = detached.float()
-    return detached.resolve_conj().resolve_neg().numpy()
+    if tensor.dtype in (torch.bfloat16, torch.float16):
+        tensor = tensor.detach().float()
+    array: Array = tensor.numpy(force=True)  # whatever autograd, conjugation or negation is pending
+    return array
 
 
 def require_finite(tensor: torch.Tensor, where: str) -> None:

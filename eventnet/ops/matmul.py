@@ -15,8 +15,10 @@ from hwmodel.given import matmul_weights
 from hwmodel.task import Task
 
 
-def matrix_product(call: Call, first_name: str, second_name: str) -> Product:
-    """Make the product of two arguments that are matrices, vectors or batches of matrices."""
+def matrix_product(
+    call: Call, first_name: str, second_name: str, scale: float = 1.0, addend: torch.Tensor | None = None
+) -> Product:
+    """Make the product of two arguments that are matrices, vectors or batches of matrices; scaled and added to."""
     first, second = call[first_name], call[second_name]
     row_vector, column_vector = first.dim() == 1, second.dim() == 1
     if row_vector:
@@ -36,7 +38,7 @@ def matrix_product(call: Call, first_name: str, second_name: str) -> Product:
             done = done[..., 0]
         return done[0] if row_vector else done
 
-    return Product(task=task, multiply=torch.matmul, first=first, second=second, finish=finish)
+    return Product(task=task, multiply=torch.matmul, first=first, second=second, finish=finish, scale=scale, addend=addend)
 
 
 Products = dict[int, Product | tuple[Product, ...]]
@@ -55,7 +57,9 @@ def _with_addend(first: str, second: str) -> Callable[[Call], Products]:
     def products(call: Call) -> Products:
         beta, alpha = call["beta"], call["alpha"]
         # With beta 0 it is not read, NaN or not; otherwise it enters the accumulator, which is wider than 16 bits.
-        addend = None if beta == 0 else accumulated(call["self"].detach()) * beta
+        addend = None if beta == 0 else accumulated(call["self"].detach())
+        if beta not in (0, 1):
+            addend = addend * beta
         if _one_is_sparse(call, first, second):
             parts = sparse_product(call, first, second)
             return _given(
@@ -64,7 +68,7 @@ def _with_addend(first: str, second: str) -> Callable[[Call], Products]:
                     for part in parts
                 )
             )
-        return {0: replace(matrix_product(call, first, second), scale=alpha, addend=addend)}
+        return {0: matrix_product(call, first, second, alpha, addend)}
 
     def _result(call: Call) -> tuple[int, int]:
         return call[first].shape[0], call[second].shape[1]

@@ -348,9 +348,9 @@ class Recurses(nn.Module):
         return value if depth == 0 else self(value, depth - 1)
 
 
-def test_recursion_of_a_hundred_and_fifty_modules_fits_pythons_own_limit():
-    run = eventnet.simulate(Recurses(), SAMPLE, 150)
-    assert ran(run) == [("step", call) for call in range(151)]
+def test_recursion_of_two_hundred_modules_fits_pythons_own_limit():
+    run = eventnet.simulate(Recurses(), SAMPLE, 200)
+    assert ran(run) == [("step", call) for call in range(201)]
 
 
 @pytest.fixture
@@ -370,12 +370,15 @@ def test_a_deeper_recursion_takes_a_higher_limit(limit_of):
 def test_a_recursion_that_is_too_deep_is_refused_and_the_next_run_works(limit_of):
     limit_of(1000)
     message = (
-        "eventnet.simulate: the program calls deeper than Python's recursion limit of 1,000 frames, expected less, at some five "
+        "eventnet.simulate: the program calls deeper than Python's recursion limit of 1,000 frames, expected less, at some four "
         "frames for each module that is watched. Raise the limit with sys.setrecursionlimit first."
     )
     for values in ("events", "reference"):
         with pytest.raises(hwmodel.UnsupportedError, match=f"^{re.escape(message)}$"):
             eventnet.simulate(Recurses(), SAMPLE, 1000, values=values)
+        watched = message.replace("simulate", "watch", 1)
+        with pytest.raises(hwmodel.UnsupportedError, match=f"^{re.escape(watched)}$"), eventnet.watch(values=values):
+            Recurses()(SAMPLE, 1000)
         assert len(ran(eventnet.simulate(Recurses(), SAMPLE, 3))) == 4
 
 
@@ -485,3 +488,6 @@ def test_control_flow_that_pytorch_compiles_is_refused(operator, program):
     )
     with pytest.raises(hwmodel.UnsupportedError, match=f"^{re.escape(message)}$"):
         eventnet.simulate(program, SAMPLE, values="reference")
+    watched = message.replace("simulate", "watch", 1)
+    with pytest.raises(hwmodel.UnsupportedError, match=f"^{re.escape(watched)}$"), eventnet.watch(values="reference"):
+        program(SAMPLE)

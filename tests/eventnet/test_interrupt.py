@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
-from torch.nn.modules import module as torch_module
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 import eventnet
@@ -130,8 +129,7 @@ def network(at: int) -> nn.Sequential:
 
 def state() -> tuple[object, ...]:
     """Tell what an interrupted run could leave behind."""
-    hooks = torch_module._global_forward_pre_hooks, torch_module._global_forward_hooks
-    return _get_current_dispatch_mode_stack(), *map(len, hooks), threading.enumerate(), torch.is_grad_enabled()
+    return _get_current_dispatch_mode_stack(), nn.Module.__call__, threading.enumerate(), torch.is_grad_enabled()
 
 
 @pytest.mark.parametrize("engine", ["bulk", "event"])
@@ -181,7 +179,7 @@ def test_an_interrupted_watch_leaves_pytorch_as_it_was():
     "moment",
     [
         "eventnet.progress.Bar.__init__",
-        "torch.nn.modules.module.register_module_forward_hook",
+        "eventnet.modules._watched_call",
         "eventnet.modes.OperatorMode.__enter__",
     ],
 )
@@ -201,7 +199,7 @@ def test_an_interrupt_while_a_watch_begins_leaves_pytorch_as_it_was(monkeypatch,
 
 @pytest.mark.parametrize(
     "moment",
-    ["eventnet.progress.Bar.close", "eventnet.operations.Operations.forget", "torch.utils.hooks.RemovableHandle.remove"],
+    ["eventnet.progress.Bar.close", "eventnet.operations.Operations.forget", "eventnet.modules._Calls.end"],
 )
 def test_an_interrupt_while_a_watch_ends_leaves_pytorch_as_it_was(monkeypatch, moment):
     before, interrupts = state(), []

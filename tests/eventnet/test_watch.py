@@ -333,12 +333,56 @@ def test_two_threads_watch_their_own_programs():
     assert found == {"linear": ["Linear"] * 5, "sequence": ["Sequential.0"] * 5}
 
 
-def test_watching_leaves_no_hook_behind():
-    before = len(nn.modules.module._global_forward_hooks), len(nn.modules.module._global_forward_pre_hooks)
+def test_modules_are_called_as_before_once_nobody_watches():
+    before = nn.Module.__call__
+    with eventnet.watch():
+        assert nn.Module.__call__ is not before
+    assert nn.Module.__call__ is before
     with pytest.raises(ZeroDivisionError), eventnet.watch():
         raise ZeroDivisionError
-    after = len(nn.modules.module._global_forward_hooks), len(nn.modules.module._global_forward_pre_hooks)
-    assert before == after
+    assert nn.Module.__call__ is before
+
+
+def test_a_call_that_somebody_else_puts_above_ours_stays(monkeypatch):
+    calls, before = [], nn.Module.__call__
+    layer = nn.Linear(4, 2)
+    with eventnet.watch() as watcher:
+        watched = nn.Module.__call__
+
+        def noted(module, *args, **kwargs):
+            calls.append(type(module).__name__)
+            return watched(module, *args, **kwargs)
+
+        nn.Module.__call__ = noted
+        layer(torch.ones(1, 4))
+    try:
+        assert nn.Module.__call__ is noted
+        layer(torch.ones(1, 4))  # ours, below it, lets pass what nobody watches
+        assert calls == ["Linear", "Linear"]
+        assert [record.name for record in watcher.run.timed_records] == ["Linear"]
+    finally:
+        nn.Module.__call__ = before
+
+
+def test_a_module_that_calls_its_own_way_is_named_too():
+    class Doubles(nn.Linear):
+        def __call__(self, x):
+            return super().__call__(2 * x)
+
+    x = torch.ones(1, 4)
+    with eventnet.watch() as watcher:
+        Doubles(4, 2)(x)
+    assert [(record.name, record.op) for record in watcher.run.timed_records] == [("", "mul"), ("Doubles", "matmul")]
+
+
+def test_hooks_of_a_module_run_in_the_order_of_pytorch():
+    order, layer = [], nn.Linear(4, 2)
+    layer.register_forward_pre_hook(lambda *_: order.append("before"))
+    layer.register_forward_hook(lambda *_: order.append("after"))
+    with eventnet.watch() as watcher:
+        layer(torch.ones(1, 4))
+    assert order == ["before", "after"]
+    assert [record.name for record in watcher.run.timed_records] == ["Linear"]
 
 
 def test_nested_watching_is_refused():
