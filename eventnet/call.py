@@ -8,11 +8,12 @@ import torch
 
 from eventnet.modules import Place
 from eventnet.product import Product
+from hwmodel.frozen import frozen
 from hwmodel.given import Operand
 from hwmodel.operands import Array, Weights
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Call:
     """One call of an aten operator.
 

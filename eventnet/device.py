@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from hwmodel.frozen import frozen
 from hwmodel.machine import Machine
 from hwmodel.offchip import NO_PARAMETER, Parameter, WeightMemory
 from hwmodel.task import Task
@@ -20,7 +21,7 @@ Offchip = Literal["energy", "time"]
 Host = Callable[[Step], Outcome]
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Work:
     """What one task took on one machine, priced."""
 

@@ -1,7 +1,6 @@
 """The machines of one run, side by side: each does every task in its own time, and keeps its own record of it."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 
 import torch
 
@@ -15,6 +14,7 @@ from eventnet.record import Record
 from eventnet.recording import pipelined_record, product_record, vector_record
 from eventnet.run import Run
 from eventnet.settings import Settings
+from hwmodel.frozen import frozen
 from hwmodel.machine import Machine
 from hwmodel.offchip import Parameter
 from hwmodel.products import multiply_all
@@ -22,7 +22,7 @@ from hwmodel.vector import VectorTask
 from scheduler.trace import Trace
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class ProductCall:
     """One product of an operator call, with all that is needed to judge and record it.
 

@@ -22,11 +22,12 @@ import torch
 from torch import Tensor
 
 from eventnet.product import Product
+from hwmodel.frozen import frozen
 
 ROLES = ("activations", "weights", "outputs")
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Rounded:
     """A tensor in the numbers of the hardware.
 
@@ -46,7 +47,7 @@ class Rounded:
     vanished: int = 0
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Total:
     """The sums of one product, scale and addend included, as they are judged; see `Rounded` for the binary point.
 

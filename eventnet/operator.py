@@ -1,7 +1,6 @@
 """What is known of an aten operator before any call of it, and one call as it arrives below autograd."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -11,9 +10,10 @@ from eventnet import aten
 from eventnet.call import Form
 from eventnet.ops import forms, rewrites, vector_form
 from eventnet.vector import VectorForm
+from hwmodel.frozen import frozen
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Operator:
     """An aten operator, looked up once: its schema and tags, and the forms that it has here.
 

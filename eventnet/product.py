@@ -1,11 +1,11 @@
 """One product of an operator call: its task, and what PyTorch says of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from hwmodel.frozen import frozen
 from hwmodel.task import Task
 
 
@@ -13,7 +13,7 @@ def _unchanged(tensor: torch.Tensor) -> torch.Tensor:
     return tensor
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Product:
     """A product inside an operator call, and how the call's result comes of it.
 

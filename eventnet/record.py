@@ -1,16 +1,16 @@
 """What is reported of one task, and of one operator that runs in PyTorch."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
-from typing import Any
+from dataclasses import field
 
 from eventnet.agreement import Verdict
+from hwmodel.frozen import frozen
 from hwmodel.ledger import Ledger
 
 CATEGORIES = ("nonzero", "zero", "stall", "first_layer", "other")
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Record:
     """One task of a run; see the contract in DESIGN.md for what each number means.
 
@@ -63,14 +63,6 @@ class Record:
     baseline_verdict: Verdict | None = None
     ledger: Ledger = field(default_factory=Ledger)
 
-    @staticmethod
-    def of(fields: Mapping[str, Any]) -> "Record":
-        """Return the record with these fields. Cost: a third of the constructor's, which sets fifty fields one by one."""
-        record = object.__new__(Record)
-        vars(record).update(DEFAULTS, ledger=Ledger())
-        vars(record).update(fields)
-        return record
-
     def of_call(self, name: str, call: int, activations: int, events: int) -> "Record":
         """Return the record of another call that took the same. Cost: a sixth of `dataclasses.replace`, for every operator."""
         record = object.__new__(Record)
@@ -114,6 +106,3 @@ class Record:
             shares["zero"] = self.busy_ticks - self.useful_ticks
             shares["stall"] = self.stall_ticks + self.idle_ticks
         return shares
-
-
-DEFAULTS = {one.name: one.default for one in fields(Record) if one.default is not MISSING}

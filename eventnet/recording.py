@@ -45,7 +45,7 @@ def product_record(
         "baseline_verdict": baseline_verdict,
     }
     properties.update(_taken(task, device, work, baseline, baseline_work))
-    return Record.of(properties)
+    return Record(**properties)
 
 
 def vector_record(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from hwmodel.compiled import compiled
+from hwmodel.frozen import frozen
 from hwmodel.operands import Array
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def _count_nonzeros(values: Array) -> int:
     return found
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class VectorCall:
     """One call of a vector operator, forward or backward.
 

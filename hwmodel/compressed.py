@@ -7,13 +7,12 @@ this element's rows of this column. A run that is too long for its bits is cut b
 with the longest run.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from hwmodel.compiled import compiled
 from hwmodel.errors import ParameterError, ValuesError
+from hwmodel.frozen import frozen
 from hwmodel.lazy import lazy
 from hwmodel.operands import Array, as_values
 
@@ -25,7 +24,7 @@ MOVES = 1000  # of the centroids, at most
 _HOW = "Make one with Compressed.from_dense."
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Compressed:
     """A weight matrix of (inputs, outputs) in EIE's format.
 

@@ -6,11 +6,11 @@ all that follows from it alone.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import wraps
 from typing import Literal
 
 from hwmodel.errors import ShapeError
+from hwmodel.frozen import frozen
 from hwmodel.kernels import Reach
 from hwmodel.layout import ConvolutionLayout, Layout, MatmulLayout, Taps, TransposedLayout, WeightGradientLayout
 from hwmodel.lazy import lazy
@@ -21,7 +21,7 @@ Shape = tuple[int, ...]
 KEPT = 1024  # geometries of one kind
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Geometry:
     """All of a product that does not depend on what its operands hold.
 

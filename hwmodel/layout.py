@@ -6,11 +6,11 @@ filters of a group), and the sums (groups * windows, filters of a group). A layo
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwmodel.frozen import frozen
 from hwmodel.lazy import lazy
 from hwmodel.operands import Array
 
@@ -20,7 +20,7 @@ Taps = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np
 """For frames, depth, height and width: int64 (positions, kernel positions), the position on the other side or PADDING."""
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Layout(ABC):
     """The shapes of both operands and the output as the caller has them, and the groups that they divide into."""
 
@@ -64,7 +64,7 @@ class Layout(ABC):
         """Bring the sums, (groups * windows, filters of a group), into the output's shape."""
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class MatmulLayout(Layout):
     """(B, M, K) by (B, K, N): one line of M windows, and a group for each of the B products."""
 
@@ -112,7 +112,7 @@ class MatmulLayout(Layout):
         return self.activations_shape[-2] if len(self.activations_shape) > 1 else 1
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class _FeatureMaps(Layout):
     """What convolutions have in common: ([frames,] C, *spatial) by filters, in one to three dimensions of space."""
 
@@ -146,7 +146,7 @@ class _FeatureMaps(Layout):
         return frames, channels, *(1,) * (3 - dimensions), *space
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class ConvolutionLayout(_FeatureMaps):
     """([frames,] C, *spatial) by (F, C / groups, *kernel): a window is what one output position reads."""
 
@@ -176,7 +176,7 @@ class ConvolutionLayout(_FeatureMaps):
         return np.ascontiguousarray(np.moveaxis(grouped, (1, -1), (0, 2))).reshape(self.output_shape)
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class TransposedLayout(_FeatureMaps):
     """([frames,] C, *spatial) by (C, F / groups, *kernel): a window is one input position, and what it sends to the output.
 
@@ -222,7 +222,7 @@ class TransposedLayout(_FeatureMaps):
         return np.ascontiguousarray(np.moveaxis(outputs, (1, -1), (0, 2))).reshape(self.output_shape)
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class WeightGradientLayout(_FeatureMaps):
     """(1, C, *spatial) by the output's gradient (1, F, *output): a window is one weight, its operands all output positions.
 

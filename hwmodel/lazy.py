@@ -10,11 +10,11 @@ T = TypeVar("T")
 
 
 class lazy(Generic[T]):  # noqa: N801  # it is written as `property` is
-    """A method whose value is kept in the instance, under its own name, from its first use on."""
+    """A method, ``func``, whose value is kept in the instance, under its own name, from its first use on."""
 
     def __init__(self, make: Callable[[Any], T]) -> None:
-        self._make = make
-        self._name = make.__name__
+        self.func = make
+        self.name = make.__name__
         self.__doc__ = make.__doc__
 
     @overload
@@ -27,5 +27,5 @@ class lazy(Generic[T]):  # noqa: N801  # it is written as `property` is
         """Make the value; later the instance's own attribute is found before this is asked."""
         if instance is None:
             return self
-        made = instance.__dict__[self._name] = self._make(instance)
+        made = instance.__dict__[self.name] = self.func(instance)
         return made

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwmodel.errors import ParameterError
+from hwmodel.frozen import frozen
 from hwmodel.kernels import Tiles
 from hwmodel.lazy import lazy
 
@@ -43,7 +44,7 @@ def as_values(array: Array) -> Array | None:
     )
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Activations:
     """The streamed operand: where it is nonzero, and its values if it has any. A NaN is an event, a negative zero is not.
 
@@ -92,7 +93,7 @@ class Activations:
         return small_integers(self.nonzero)
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Weights:
     """The other operand: (groups, operands of a window, filters of a group), filters innermost.
 

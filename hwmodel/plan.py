@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from hwmodel.compiled import compiled
 from hwmodel.errors import ParameterError
+from hwmodel.frozen import frozen
 from hwmodel.lazy import lazy
 from hwmodel.ledger import Ledger
 
 EARLIEST = -1  # a job that takes the copy free first, the lowest index on a tie
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Counts:
     """How often something happens in each job, or in each round: int64, of which several actions may be a multiple.
 
@@ -51,7 +52,7 @@ class Counts:
         return Times(self, factor)
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Times:
     """A multiple of counts that several actions share, so that they are added up once for all of them."""
 
@@ -90,7 +91,7 @@ def _by_action(multiples: Multiples) -> dict[str, Times]:
     return {action: counts.times(factor) for counts, factors in multiples for action, factor in factors.items()}
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Shares:
     """How many events the jobs of a block carry, and to where their products go, without the events themselves.
 
@@ -110,7 +111,7 @@ class Shares:
     share: NDArray[np.int64] | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Events:
     """The events of a block's jobs, and where their products go.
 
@@ -161,7 +162,7 @@ class _Jobs:
         return Shares(np.diff(carried.pointers), carried.output_block, carried.filters, carried.share)
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Block(_Jobs):
     """Consecutive rounds of one stage, and their jobs.
 
@@ -248,7 +249,7 @@ class Block(_Jobs):
             raise ParameterError(f"{where}: a gap is negative, expected ticks to pass forwards.")
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Lockstep(_Jobs):
     """Rounds in each of which the same copies have one job each, lane by lane.
 
@@ -340,7 +341,7 @@ class Unit:
             raise ParameterError(f"hwmodel.Unit {self.name!r}: {self.copies} copies, expected at least 1.")
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Stage:
     """Units that work on the same rounds; stages of a plan stand in series.
 
@@ -389,7 +390,7 @@ class Stage:
             yield rounds.block
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Plan:
     """The stages of a task on a machine, and the ticks that pass after the last job."""
 

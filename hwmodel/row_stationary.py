@@ -22,6 +22,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from hwmodel.frozen import frozen
 from hwmodel.layout import PADDING
 from hwmodel.lazy import lazy
 from hwmodel.task import Task
@@ -224,7 +225,7 @@ def map_layer(layer: Layer, array: Array) -> Mapping:
     return found[1]
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class _Candidates:
     """All ways to fill the array with sets of e rows for n images, as arrays over them."""
 

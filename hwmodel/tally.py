@@ -5,12 +5,11 @@ finds at a position is counted once, and a window's counts are sums over its ker
 side by side read numbers side by side. Bricks may cross positions; each is looked at when it is complete.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from hwmodel.compiled import compiled
+from hwmodel.frozen import frozen
 from hwmodel.kernels.reach import Reach
 from hwmodel.lazy import lazy
 
@@ -22,7 +21,7 @@ Place = np.uintp  # an index without a sign, which the compiler need not look at
 WHOLE_VECTOR = 16  # windows that are added up as fast as one is
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Steps:
     """A walk by kernel positions: what of each position belongs to the nth brick of each lane.
 
@@ -93,7 +92,7 @@ class Steps:
         return self.tap.size * self.lanes.size
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Tally:
     """What lanes find at each position of a feature map.
 

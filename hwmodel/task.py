@@ -8,13 +8,13 @@ whose operands are the whole row; a batched matrix product is a grouped one.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwmodel import geometry
 from hwmodel.errors import ShapeError
+from hwmodel.frozen import frozen
 from hwmodel.geometry import Geometry, Kind
 from hwmodel.given import GivenWeights, Operand, activations_of, shape_of, weights_of
 from hwmodel.kernels import Reach, Tiles, multiply, worth_cutting
@@ -26,7 +26,7 @@ from hwmodel.taps import Pair, check_integer, per_dimension
 from hwmodel.uses import count_uses, count_window_events
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Task:
     """One product, independent of any machine.
 

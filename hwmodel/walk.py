@@ -1,17 +1,17 @@
 """How the lanes of a machine share the operands of one window."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwmodel.frozen import frozen
 from hwmodel.lazy import lazy
 from hwmodel.tally import Steps
 from hwmodel.task import Task
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Walk:
     """The order in which lanes take the operands of a window, the same for every window of a task.
 

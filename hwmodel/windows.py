@@ -5,13 +5,13 @@ A range of windows is taken at a time, so that memory does not grow with the fea
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwmodel.compiled import compiled
+from hwmodel.frozen import frozen
 from hwmodel.layout import PADDING
 from hwmodel.plan import Counts, Events
 from hwmodel.tally import WHOLE_VECTOR, Steps, Tally
@@ -27,7 +27,7 @@ WINDOWS_PER_RANGE = 1 << 12
 LARGEST_SUM = np.iinfo(np.int32).max  # of the events of a lane in a window
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class LaneCounts:
     """What each working lane finds in each window of a range.
 

@@ -7,7 +7,6 @@ or has a report of its own, is an object with a method ``steps`` (`Steps`); `eve
 
 import os
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
 from linecache import getline
 from pathlib import Path
 from traceback import walk_tb
@@ -15,6 +14,7 @@ from types import TracebackType
 from typing import Any, Protocol, runtime_checkable
 
 from hwmodel.errors import EventNetError, ParameterError
+from hwmodel.frozen import frozen
 from hwmodel.machine import Machine
 from hwmodel.task import Task
 from hwmodel.vector import VectorTask
@@ -28,7 +28,7 @@ class JobError(EventNetError, RuntimeError):
     """A job's own code raised an error; the text has that and its line, and ``__cause__`` is the error itself."""
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Step:
     """A task with what a chip has to know of it besides.
 

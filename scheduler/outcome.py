@@ -1,16 +1,15 @@
 """What one task took: ticks, where the time of each unit copy went, what was booked, and the answer."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from hwmodel.frozen import frozen
 from hwmodel.ledger import Ledger
 from hwmodel.plan import Unit
 from hwmodel.products import Products
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Outcome:
     """The result of one task on one machine, the same from every engine.
 

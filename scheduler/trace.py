@@ -12,12 +12,12 @@ a name, which is gone when the trace is, or its process, however that ends. So m
 import tempfile
 import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwmodel.frozen import frozen
 from hwmodel.ledger import Ledger
 from hwmodel.plan import Unit
 from scheduler.outcome import Outcome
@@ -103,7 +103,7 @@ class Spool:
         assert self.failed or self._written + len(self._buffer) == self.rows * ROW_BYTES
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Span:
     """One task in a trace.
 

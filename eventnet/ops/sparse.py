@@ -5,7 +5,7 @@ equally many entries are one task, a batch of small products of the entries by t
 operand on any machine. So ``macs`` are entries times columns, however large the operands are.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -13,11 +13,12 @@ from torch import Tensor
 from eventnet.aten import SPARSE_LAYOUTS
 from eventnet.call import Call, Form
 from eventnet.product import Product
+from hwmodel.frozen import frozen
 from hwmodel.given import matmul_weights
 from hwmodel.task import Task
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Entries:
     """What a sparse matrix stores, in any order: row and column of each entry, int64 (entries,), and its value."""
 

@@ -1,12 +1,12 @@
 """From a feature map to its events: what is nonzero, row by row and block of channels by block of channels."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwmodel.compiled import compiled
+from hwmodel.frozen import frozen
 from hwmodel.kernels.vectors import COMPRESSED_LANES, compress_lanes
 
 Array = NDArray[Any]
@@ -15,7 +15,7 @@ LARGEST_OPERAND = np.iinfo(np.int32).max
 _INT32, _INT64 = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64)  # examples, by which compiled code knows a type
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Events:
     """The events of a feature map.
 

@@ -4,20 +4,21 @@ The taps of a row of the kernel read neighbouring positions of one row of the fe
 with dilation, each tap is a run of its own.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwmodel.frozen import frozen
 from hwmodel.lazy import lazy
 
 Indices = NDArray[np.int64]
 OUTSIDE = -1
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Reach:
     """What each window reads, row by row; a row is a position in frames, depth and height, a column one in width.
 

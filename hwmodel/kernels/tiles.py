@@ -5,13 +5,13 @@ at a row of the kernel is one piece, or a few, and stays in the first cache whil
 """
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from llvmlite import binding
 from numpy.typing import NDArray
 
+from hwmodel.frozen import frozen
 from hwmodel.kernels.vectors import VECTOR_BYTES
 from hwmodel.lazy import lazy
 
@@ -25,7 +25,7 @@ FEWEST_WINDOWS = 8  # with fewer, copying the weights into tiles costs more than
 FEWEST_FILTERS = 4  # with fewer, tiles would take many times the memory; depthwise gradients have one filter and many operands
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Tiles:
     """Weights of a task, cut into tiles or as they were laid out.
 

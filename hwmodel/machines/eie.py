@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 from hwmodel.compiled import compiled
 from hwmodel.compressed import CODE_BITS, Compressed, count_entries
 from hwmodel.errors import ParameterError
+from hwmodel.frozen import frozen
 from hwmodel.machine import Machine, ZeroPolicy
 from hwmodel.operands import Weights
 from hwmodel.parameters import parameter
@@ -50,7 +51,7 @@ POINTER_BITS = 16
 EVENTS_OF_A_BLOCK = 1 << 14  # times 64 jobs; rows of a product are never cut
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Columns:
     """What the columns of compressed weights take in each element.
 
@@ -81,7 +82,7 @@ class Columns:
         return int(self.starts[-1].sum())
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Broadcasts:
     """Consecutive rows of a product: their events, and the rounds in which these are broadcast.
 
