@@ -18,6 +18,9 @@ import numpy as np
 import torch
 
 from eventnet.product import Product
+from eventnet.weights import as_array
+from hwmodel.compiled import compiled
+from hwmodel.operands import Array
 from hwmodel.products import Products
 
 # Unit roundoff of the accumulator, and of the type that the result is rounded to; both sides round once, and a result near
@@ -131,6 +134,8 @@ def error_ratio(product: Product, actual: torch.Tensor, expected: torch.Tensor) 
     narrow = RESULT_ROUNDOFF.get(product.accumulator) if product.accumulator is not None else None
     rounding = terms * (narrow or ACCUMULATOR_ROUNDOFF.get(expected.dtype, FLOAT32_ROUNDOFF))
     gamma = rounding / (1 - rounding) if rounding < 1 else float("inf")
+    if expected.dtype not in RESULT_ROUNDOFF and actual.dtype == expected.dtype:
+        return float(_largest_ratio(_flat(actual), _flat(expected), _flat(product.magnitude()), 2 * gamma))
     bound = 2 * gamma * product.magnitude()
     if expected.dtype in RESULT_ROUNDOFF:
         larger = torch.maximum(expected.abs().double(), actual.abs().double())
@@ -139,6 +144,25 @@ def error_ratio(product: Product, actual: torch.Tensor, expected: torch.Tensor) 
     same = (actual == expected) | (actual.isnan() & expected.isnan())
     ratio = torch.where(same, torch.zeros_like(error), error / bound)
     return float("inf") if bool(ratio.isnan().any()) else float(ratio.max())
+
+
+def _flat(tensor: torch.Tensor) -> Array:
+    return as_array(tensor).reshape(-1)
+
+
+@compiled
+def _largest_ratio(actual: Array, expected: Array, magnitude: Array, factor: float) -> float:
+    """Return the largest error over its bound, ``factor`` times the magnitude; infinite for any that is no number."""
+    largest = 0.0
+    for one in range(actual.size):
+        found, wanted = np.float64(actual[one]), np.float64(expected[one])
+        if found == wanted or (found != found and wanted != wanted):
+            continue
+        bound = factor * magnitude[one]
+        ratio = np.inf if bound == 0 else abs(found - wanted) / bound
+        if not ratio <= largest:
+            largest = np.inf if ratio != ratio else ratio
+    return largest
 
 
 def integers_equal(product: Product, products: Products) -> bool:

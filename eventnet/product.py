@@ -64,7 +64,9 @@ class Product:
     def magnitude(self) -> torch.Tensor:
         """Return the sum of the absolute values that each element of the result is the sum of, in float64."""
         first, second = (accumulated(operand).abs() for operand in (self.first, self.second))
-        size = self.bare(first, second).double() * abs(self.scale)
+        size = self.bare(first, second).double()
+        if self.scale != 1:
+            size = size * abs(self.scale)
         return size if self.addend is None else size + self.addend.abs().double()
 
 

@@ -26,7 +26,9 @@ SMALL_INTEGERS = np.random.default_rng(20161).integers(1, 8, size=8191, dtype=np
 
 def small_integers(nonzero: Array) -> NDArray[np.int8]:
     """Return integers from 1 to 7 where ``nonzero`` is true, and 0 elsewhere, in the same shape."""
-    return np.resize(SMALL_INTEGERS, nonzero.shape) * nonzero.astype(np.int8)
+    size = math.prod(nonzero.shape)
+    some = SMALL_INTEGERS[:size] if size <= SMALL_INTEGERS.size else np.resize(SMALL_INTEGERS, size)
+    return some.reshape(nonzero.shape) * nonzero.astype(np.int8)
 
 
 def as_values(array: Array) -> Array | None:
