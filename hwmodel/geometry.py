@@ -9,6 +9,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Literal
 
+import numpy as np
+
 from hwmodel.errors import ShapeError
 from hwmodel.frozen import frozen
 from hwmodel.kernels import Reach
@@ -96,6 +98,18 @@ class Geometry:
     def weights(self) -> int:
         """Count the elements of the other operand."""
         return math.prod(self.layout.laid_weights_shape)
+
+    @lazy
+    def reads_each_once(self) -> bool:
+        """Tell whether every activation is an operand of exactly one window, as in a matrix product."""
+        reach = self.reach
+        return all(
+            np.array_equal(table[:, 0], np.arange(size)) and table.shape[1] == 1
+            for table, size in (
+                (reach.rows, math.prod(self.layout.laid_activations_shape[:3])),
+                (reach.columns, self.layout.laid_activations_shape[3]),
+            )
+        )
 
     @lazy
     def reach(self) -> Reach:

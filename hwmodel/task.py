@@ -388,7 +388,7 @@ class Task:
     @lazy
     def events_covered(self) -> int:
         """Count the events that all windows cover, each as often as one does."""
-        return int(self.events_of_windows.sum())
+        return self.activations.events if self.geometry.reads_each_once else int(self.events_of_windows.sum())
 
     @lazy
     def effectual_macs(self) -> int:

@@ -106,7 +106,7 @@ class DaDianNao(Machine):
         every_lane, every_window = Counts.ones(windows * lanes.size), Counts.ones(windows)
         found = Counts(
             lambda: count_lanes(task, walk, first, stop).events.T.reshape(-1).astype(np.int64),
-            int(task.events_of_windows[first:stop].sum()),
+            task.events_covered if windows == task.groups * task.windows else int(task.events_of_windows[first:stop].sum()),
         )
         actions = [
             (operands, {"nfu.multiply": task.filters, "nfu.add": task.filters}),

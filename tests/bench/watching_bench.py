@@ -1,10 +1,12 @@
 """What watching costs an operator beyond the operator itself and its plan, in programs of tiny operators.
 
-Watching is the time in a watched program less that of the same program in plain PyTorch, and less that of the machine doing its
-tasks (`Device.do`: plan, engine, prices), which is measured in the same pass; processor time of this thread, medians of pairs.
+Watching is the time in a watched program less that of the same program in plain PyTorch, less that of the machine doing its tasks
+(`Device.do`: plan, engine, prices, products of events) and less that of judging them (`judge`), which are measured in the same
+pass; processor time of this thread, medians of pairs. Making a task and counting what its tensors hold are part of watching.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from statistics import median
 from time import thread_time
 
@@ -13,6 +15,7 @@ from timing import seconds
 from torch import nn
 
 import eventnet
+import eventnet.devices
 from eventnet.device import Device
 
 OPERATORS = 1_000  # of each kind; the mixture has ten times as many
@@ -23,8 +26,8 @@ Program = Callable[[], object]
 
 def measure() -> list[str]:
     rows = [
-        "| program | values | plain us | the machine's us | watching us | goal |",
-        "|---|---|---|---|---|---|",
+        "| program | values | plain us | the machine's us | the judge's us | watching us | goal |",
+        "|---|---|---|---|---|---|---|",
     ]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -32,8 +35,9 @@ def measure() -> list[str]:
         with torch.no_grad():
             for name, (program, operators) in programs().items():
                 for values in ("events", "reference"):
-                    plain, machine, watching = (1e6 * taken / operators for taken in parts(program, values))
-                    rows.append(f"| {name} | {values} | {plain:.2f} | {machine:.1f} | {watching:.1f} | {GOAL_US} |")
+                    plain, *others = (1e6 * taken / operators for taken in parts(program, values))
+                    shown = " | ".join(f"{one:.1f}" for one in others)
+                    rows.append(f"| {name} | {values} | {plain:.2f} | {shown} | {GOAL_US} |")
     finally:
         torch.set_num_threads(threads)
     said = f"{OPERATORS:,} operators of a kind and {10 * OPERATORS:,} of a mixture, on tensors of 4 elements (linear: 4 to 4), on cnvlutin; microseconds an operator."
@@ -72,34 +76,40 @@ def programs() -> dict[str, tuple[Program, int]]:
     }
 
 
-def parts(program: Program, values: str) -> tuple[float, float, float]:
-    """Return the seconds of a program by itself, of the machine in it, and of watching: the rest of the watched program."""
+def parts(program: Program, values: str) -> tuple[float, ...]:
+    """Return the seconds of a program by itself, of the machine in it, of the judge, and of watching: the rest."""
     program(), watched(program, values)  # compile and warm up
     measured = []
     for _ in range(REPEATS):
         plain = seconds(program, thread_time)
-        whole, machine = watched(program, values)
-        measured.append((plain, machine, whole - machine - plain))
-    return tuple(median(one[place] for one in measured) for place in range(3))
+        whole, machine, judge = watched(program, values)
+        measured.append((plain, machine, judge, whole - machine - judge - plain))
+    return tuple(median(one[place] for one in measured) for place in range(4))
 
 
-def watched(program: Program, values: str) -> tuple[float, float]:
-    """Return the seconds of a watched program, and those in which the machine did its tasks."""
-    do, spent = Device.do, 0.0
-
-    def timed(*arguments, **keywords):
-        nonlocal spent
-        begin = thread_time()
-        try:
-            return do(*arguments, **keywords)
-        finally:
-            spent += thread_time() - begin
-
-    Device.do = timed
-    try:
+def watched(program: Program, values: str) -> tuple[float, float, float]:
+    """Return the seconds of a watched program, those in which the machine did its tasks, and those in which it was judged."""
+    with timed(Device, "do") as machine, timed(eventnet.devices, "judge") as judge:
         begin = thread_time()
         with eventnet.watch(machine="cnvlutin", values=values, progress=False):
             program()
-        return thread_time() - begin, spent
+        return thread_time() - begin, sum(machine), sum(judge)
+
+
+@contextmanager
+def timed(owner: object, name: str) -> Iterator[list[float]]:
+    """Hand out a list that grows by the seconds of every call of a function."""
+    function, taken = getattr(owner, name), []
+
+    def measured(*arguments, **keywords):
+        begin = thread_time()
+        try:
+            return function(*arguments, **keywords)
+        finally:
+            taken.append(thread_time() - begin)
+
+    setattr(owner, name, measured)
+    try:
+        yield taken
     finally:
-        Device.do = do
+        setattr(owner, name, function)

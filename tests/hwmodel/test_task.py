@@ -321,3 +321,21 @@ def test_operands_that_are_neither_arrays_nor_shapes_are_refused(operand):
     with pytest.raises(ParameterError) as error:
         Task.matmul(operand, (2, 2))
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("task", "once"),
+    [
+        (Task.matmul(np.eye(3, 4), np.ones((4, 2))), True),
+        (Task.matmul(np.ones((2, 3, 4)), np.ones((2, 4, 2))), True),
+        (Task.convolution(np.eye(4)[None], np.ones((2, 1, 1, 1))), True),
+        (Task.convolution(np.eye(4)[None], np.ones((2, 1, 1, 1)), stride=2), False),
+        (Task.convolution(np.eye(4)[None], np.ones((2, 1, 1, 1)), padding=1), False),
+        (Task.convolution(np.eye(4)[None], np.ones((2, 1, 2, 1))), False),
+        (Task.transposed_convolution(np.eye(4)[None], np.ones((1, 2, 3, 3))), True),
+    ],
+    ids=["rows", "batch", "pointwise", "strided", "padded", "rows of a kernel", "transposed"],
+)
+def test_events_that_windows_read_once_are_those_of_the_tensor(task, once):
+    assert task.geometry.reads_each_once is once
+    assert task.events_covered == task.events_of_windows.sum()
