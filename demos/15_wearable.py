@@ -66,9 +66,8 @@ def main() -> None:
     wake = network.weight_bytes / FLASH_BYTES_PER_SECOND
     worth = wake + wake * FLASH_W / (static_w * (1 - LEAKAGE))  # the idle time in which the energy of a wake-up leaks
     after = {"never": None, "at once": 0.0, (patient := f"after {1e3 * worth:.1f} ms"): worth, "after 1 s": 1.0}
-    gatings = [
-        None if idle is None else PowerGating(idle, wake, 1e12 * wake * FLASH_W, leakage=LEAKAGE) for idle in after.values()
-    ]
+    price = 1e12 * wake * FLASH_W
+    gatings = [None if idle is None else PowerGating(idle, wake, price, leakage=LEAKAGE) for idle in after.values()]
     print(f"{right:.0%} of {len(samples)} digits not trained on are read right.")
     print(f"{1e3 * static_w:.0f} mW static, {1e3 * wake:.1f} ms to wake; an hour of {LOOKS} looks every {EVERY:.0f} s:\n")
     rows, watts, medians = [], {}, {}
@@ -85,7 +84,6 @@ def main() -> None:
     measured = np.interp(0, gains[2:], INTERVALS[2:])  # the first two are shorter than a wake-up
     print(f"Never gated and gated at once take the same with a look every {1e3 * measured:.1f} ms, measured,")
     print(f"and {1e3 * worth:.1f} ms, computed from static power and from what a wake-up takes.\n")
-    most = max(wait / min(never, once) for never, once, wait in lines)
     said = f"gated {patient}, the median look takes {1e3 * medians[patient]:.0f} us instead of {medians['at once']:.0f} ms"
     with picture("15_wearable.png", f"Wearable: {said}") as axis:
         for name, line, style in zip(after, zip(*lines, strict=True), ("--", ":", "-"), strict=False):
@@ -93,7 +91,7 @@ def main() -> None:
         axis.axvline(worth, color="grey", linewidth=0.8, label="break-even")
         axis.set(xlabel="one look every so many seconds", ylabel="power of the chip, mean (mW)")
         axis.legend()
-    cost = watts[patient] / watts["at once"] - 1
+    cost, most = watts[patient] / watts["at once"] - 1, max(wait / min(others) for *others, wait in lines)
     print(f"Conclusion: {said}, for {cost:.0%} more power, and never for more than {most:.2f} times the least.")
 
 
