@@ -111,3 +111,10 @@ def broken(images: Tensor) -> Tensor:
     images = images.view(-1, 8, 8).clone()
     images[:, 5], images[:, :, 3] = 1, 1
     return images.flatten(1)
+
+
+def in_three(size: int, flat: bool = False) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Return digits to train on, digits to choose by (every fifth of the training ones), and held-out ones, with labels."""
+    images, labels, test_images, test_labels = digits(size, flat)
+    chosen_by = torch.arange(len(labels)) % 5 == 4
+    return (images[~chosen_by], labels[~chosen_by]), (images[chosen_by], labels[chosen_by]), (test_images, test_labels)

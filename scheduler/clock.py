@@ -65,10 +65,10 @@ class Clock:
         tick = -(-above // below)
         return tick - 1 if self.time_of(tick - 1) >= time else tick  # a time that was rounded up from a tick is that tick
 
-    def position(self, time: Time) -> Fraction:
-        """Return a time in ticks, a whole number if it is what a tick became."""
+    def position(self, time: Time) -> int | Fraction:
+        """Return a time in ticks, an integer if it is what a tick became."""
         tick = self.tick_at(time)
-        return Fraction(tick) if self.time_of(tick) == time else (Fraction(time) - self._epoch) * self.ticks_per_unit
+        return tick if self.time_of(tick) == time else (Fraction(time) - self._epoch) * self.ticks_per_unit
 
     def units(self, ticks: int | Fraction) -> float:
         """Return how long so many ticks last, in the environment's units."""
