@@ -27,6 +27,7 @@ class Work:
 
     outcome: Outcome
     ticks: int
+    busy_ticks: int
     stall_ticks: int
     idle_ticks: int
     dynamic_pj: float
@@ -128,11 +129,13 @@ class Device:
         waited = max(0, offchip_ticks - outcome.ticks) if self.offchip == "time" else 0
         copies_with_work = int(np.count_nonzero(outcome.idle_ticks < outcome.ticks)) if waited and outcome.ticks else 0
         ticks = outcome.ticks + waited
+        busy, stall, idle = outcome.total_ticks
         return Work(
             outcome=outcome,
             ticks=ticks,
-            stall_ticks=int(outcome.stall_ticks.sum()) + waited * copies_with_work,
-            idle_ticks=int(outcome.idle_ticks.sum()) + waited * (outcome.idle_ticks.size - copies_with_work),
+            busy_ticks=busy,
+            stall_ticks=stall + waited * copies_with_work,
+            idle_ticks=idle + waited * (outcome.idle_ticks.size - copies_with_work),
             dynamic_pj=dynamic_pj,
             static_pj=self.static_w * ticks / machine.clock_hz * 1e12,
             offchip_pj=offchip_pj,

@@ -87,7 +87,7 @@ def _taken(
         "executed_macs": outcome.ledger.executed_macs,
         "ticks": work.ticks,
         "lanes": outcome.busy_ticks.size,
-        "busy_ticks": int(outcome.busy_ticks.sum()),
+        "busy_ticks": work.busy_ticks,
         "useful_ticks": outcome.useful_ticks,
         "stall_ticks": work.stall_ticks,
         "idle_ticks": work.idle_ticks,

@@ -118,7 +118,7 @@ class _FeatureMaps(Layout):
 
     def lay_activations(self, given: Array) -> Array:
         """Put channels innermost; frames and dimensions that there are none of have size one."""
-        return np.ascontiguousarray(np.moveaxis(self._spread(given), 1, -1))
+        return np.ascontiguousarray(self._spread(given).transpose(0, 2, 3, 4, 1))
 
     @lazy
     def laid_activations_shape(self) -> tuple[int, int, int, int, int]:
@@ -129,7 +129,7 @@ class _FeatureMaps(Layout):
     def lay_planes(self, given: Array) -> Array:
         """Put each channel by itself, frame after frame; a single frame lies so already."""
         frames, channels, *space = self._spread_shape
-        return np.ascontiguousarray(np.moveaxis(self._spread(given), 1, 0)).reshape(channels, frames * math.prod(space))
+        return np.ascontiguousarray(self._spread(given).transpose(1, 0, 2, 3, 4)).reshape(channels, frames * math.prod(space))
 
     def give_activations(self, laid_out: Array) -> Array:
         """Put channels in front again."""

@@ -378,7 +378,8 @@ class Stage:
     earliest: bool = False
 
     def __post_init__(self) -> None:
-        for name, least in (("depth", 1), ("first_issue", 0), ("latency", 0), ("release", 0), ("hop", 0)):
+        numbers = ("depth", 1), ("first_issue", 0), ("latency", 0), ("release", 0), ("hop", 0)
+        for name, least in numbers if min(self.depth - 1, self.first_issue, self.latency, self.release, self.hop) < 0 else ():
             if getattr(self, name) < least:
                 raise ParameterError(f"hwmodel.Stage: {name} is {getattr(self, name)}, expected at least {least}.")
         if self.slots is not None and self.slots < 1:

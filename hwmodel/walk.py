@@ -45,6 +45,11 @@ class Walk:
         return np.diff(self.brick_pointers[self.lane_pointers])
 
     @lazy
+    def most_operands(self) -> int:
+        """Count the operands of the lane that has most."""
+        return int(self.operands_per_lane.max(initial=0))
+
+    @lazy
     def working_lanes(self) -> NDArray[np.int64]:
         """List the lanes that have operands at all."""
         return np.flatnonzero(self.operands_per_lane)

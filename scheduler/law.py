@@ -84,13 +84,15 @@ def solve(plan: Plan, products: Products | None = None) -> Outcome:
     state[:, LAST_FINISH] = NEVER
     copies = np.zeros((plan.copies, 3), dtype=np.int64)
     copies[:, FREE_AT] = NEVER
-    first_copies = np.cumsum([0, *(stage.unit.copies for stage in plan.stages)])
+    first_copies = NONE
     opened = range(len(stages))
     while True:
         for number in opened:
             stages[number].open(state, number, ledger, products, parameters[0] if alone else None, copies)
         if alone and stages[0].ended:
             break
+        if not first_copies.size:
+            first_copies = np.cumsum([0, *(stage.unit.copies for stage in plan.stages)])
         asked = _advance(
             parameters,
             state,
@@ -252,6 +254,8 @@ def _wait_for_all(
 
 
 def _plain(array: Integers) -> Integers:
+    if array.dtype == np.int64 and array.flags.carray:
+        return array
     return np.require(array, np.int64, ["C", "W"])  # one type for the compiled loops
 
 

@@ -47,6 +47,11 @@ class Outcome:
         """Return the task's outputs, added up from its events; None if its operands have no values."""
         return None if self.products is None else self.products.outputs
 
+    @property
+    def total_ticks(self) -> tuple[int, int, int]:
+        """Add the busy, stall and idle ticks of all copies up, exactly."""
+        return sum(self.busy_ticks.tolist()), sum(self.stall_ticks.tolist()), sum(self.idle_ticks.tolist())
+
     def check(self) -> None:
         """Assert that the time of every unit copy is accounted for."""
         assert (self.busy_ticks + self.stall_ticks + self.idle_ticks == self.ticks).all()

@@ -99,7 +99,7 @@ class DaDianNao(Machine):
 
     def _dense_rounds(self, task: Task, walk: Walk, first: int, stop: int) -> Lockstep:
         lanes, windows = walk.working_lanes, stop - first
-        steps = int(walk.operands_per_lane.max(initial=0))
+        steps = walk.most_operands
         passes, tiles = self.passes(task), self.filter_tiles(task)
         active_tiles = min(self.units, tiles)
         operands = Counts(lambda: np.tile(walk.operands_per_lane[lanes], windows), windows * task.operands)
