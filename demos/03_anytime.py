@@ -62,7 +62,7 @@ def main() -> None:
 
     said = ", ".join(f"{of:.0f}% right by {deadline:g} us" for of, deadline in zip(accuracies, DEADLINES_US, strict=True))
     with picture("03_anytime.png", f"Anytime: {said}") as axis:
-        axis.plot(DEADLINES_US, accuracies, "o-")
+        axis.plot(DEADLINES_US, accuracies, "o:")
         axis.set(xlabel="deadline on the modelled machine (us)", ylabel="accuracy (%)", ylim=(-3, 103))
     print(f"Conclusion: one network serves every deadline ({said}), and no answer is late.")
 

@@ -63,7 +63,7 @@ def main() -> None:
             max(of) * sum(one["nodes"] for one in of.values()) / sum(degree * one["nodes"] for degree, one in of.items())
         )
     said = " and ".join(f"{times:.1f} times as many on the {name}" for name, times in padded.items())
-    with picture("07_graphs.png", f"Padded neighbourhoods would make more events: {said}") as axis:
+    with picture("07_graphs.png", "Graphs: events follow the neighbours of a node") as axis:
         axis.plot(list(sums), [of["events"] / of["nodes"] for of in sums.values()], "o-")
         axis.set(xlabel="neighbours of a node, itself included", ylabel="events for each node, first layer")
     print(f"Conclusion: events follow a node's neighbours; padded to the most neighbours they would be {said}.")

@@ -53,7 +53,9 @@ def main() -> None:
     gain = max(steps) * len(steps) / sum(steps)
     with picture("10_energy_based.png", f"Energy-based: always {max(steps)} steps would be {gain:.2f} times as many") as axis:
         axis.plot(steps, [run.ticks for run in runs], "o", alpha=0.4)
-        axis.set(xlabel="steps of gradient descent until the slope is flat", ylabel="ticks of a digit")
+        axis.set(
+            xlabel="steps of gradient descent until the slope is flat", ylabel="ticks of a digit", xticks=sorted(set(steps))
+        )
     print(
         f"Conclusion: ticks follow the steps, {min(steps)} to {max(steps)}; the most for all would be {gain:.2f} times as many."
     )

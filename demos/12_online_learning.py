@@ -68,7 +68,7 @@ def main() -> None:
     statistics(runs)
     means = ((total(of, "chip_pj") / len(of) / 1e3, total(of, "ticks") / len(of)) for of in (runs, full_runs))
     said = "; without a zero it would be ".join(f"{nanojoules:.0f} nJ and {ticks:,.0f} ticks" for nanojoules, ticks in means)
-    with picture("12_online_learning.png", f"Online learning: an update takes {said}") as axis:
+    with picture("12_online_learning.png", "Online learning: one update for each digit that comes by") as axis:
         axis.plot(range(0, UPDATES + 1, EVERY), [float(of.split("%")[0]) for of in curve], "o-")
         axis.set(xlabel="updates on the device, one digit each", ylabel="accuracy (%)")
     dense = f"{total(runs, 'baseline_pj') / UPDATES / 1e3:,.0f} nJ, {wide - narrow:.0f} of them for lanes without work"

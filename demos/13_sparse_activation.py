@@ -52,8 +52,9 @@ def main() -> None:
     said = f"{penalised}, takes {base[0] / best[0]:.2f} times less energy than GELU"
     with picture("13_sparse_activation.png", f"Sparse activation by training: {said}") as axis:
         for name, (energy, accuracy) in points.items():
-            axis.plot(energy, float(accuracy.split("%")[0]), "o", label=name)
-        axis.set(xlabel="chip energy of a digit, mean (nJ)", ylabel="accuracy (%)")
+            right_share, error = map(float, accuracy.split("% +-"))
+            axis.errorbar(energy, right_share, yerr=error, fmt="o", capsize=3, label=name)
+        axis.set(xlabel="chip energy of a digit, mean (nJ)", ylabel="accuracy and its standard error (%)")
         axis.legend()
     print(f"Conclusion: {said}, with an accuracy of {best[1]} instead of {base[1]}.")
 
