@@ -55,7 +55,8 @@ def main() -> None:
             right_share, error = map(float, accuracy.split("% +-"))
             axis.errorbar(energy, right_share, yerr=error, fmt="o", capsize=3, label=name)
         axis.set(xlabel="chip energy of a digit, mean (nJ)", ylabel="accuracy and its standard error (%)")
-        axis.legend()
+        axis.margins(y=0.5)
+        axis.legend(loc="upper center", ncols=3)
     print(f"Conclusion: {said}, with an accuracy of {best[1]} instead of {base[1]}.")
 
 
