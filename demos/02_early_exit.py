@@ -14,7 +14,8 @@ import eventnet
 import hwmodel
 
 NEVER = 2.0  # no confidence is above 1
-THRESHOLDS, EVENTS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, NEVER), 60  # so many digits run event by event
+THRESHOLDS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, NEVER)
+ENDS, EVENTS = 100, 60  # digits that run to the end, which says what each exit takes, and digits that leave, event by event
 MACHINE = hwmodel.load("cnvlutin", units=1, vector_lanes=16, skip_fully_connected=True)  # one tile: a small network
 
 
@@ -43,10 +44,10 @@ def main() -> None:
     chosen = next(threshold for threshold, right in zip(THRESHOLDS, hits, strict=True) if right >= hits[-1])
     print(f"On {len(validation[1])} other digits, {chosen} is the lowest threshold that loses no accuracy.")
     print(f"One tile of Cnvlutin, {len(report[1])} digits on which nothing was trained or chosen:\n")
-
     flags = {"machine": MACHINE, "progress": False}
-    ends = [eventnet.simulate(EarlyExit(network, NEVER), one[None], values="reference", **flags) for one in report[0]]
+    ends = [eventnet.simulate(EarlyExit(network, NEVER), one[None], values="reference", **flags) for one in report[0][:ENDS]]
     costs = [[until(run, depth) for depth in range(1, len(network.stages) + 1)] for run in ends]
+    of_exits = torch.tensor(costs).mean(0).T  # ticks and energy until each exit, in which digits differ little
     runs = [eventnet.simulate(EarlyExit(network, chosen), image[None], **flags) for image in report[0][:EVENTS]]
     assert all(run.ticks == cost[run.outputs[1] - 1][0] for run, cost in zip(runs, costs, strict=False))  # up to there the same
     curve, (depths, right) = {}, leaving(network, *report, chosen)
@@ -54,8 +55,7 @@ def main() -> None:
     table(("left at", "digits", "accuracy"), [(f"exit {depth}", len(of), share(of)) for depth, of in left.items()])
     for threshold in THRESHOLDS:
         depths, right = leaving(network, *report, threshold)
-        spent = [cost[depth - 1] for cost, depth in zip(costs, depths.tolist(), strict=True)]
-        means = [sum(one) / len(spent) for one in zip(*spent, strict=True)]
+        means = [float(exits[depths - 1].mean()) for exits in of_exits]
         curve[f"{threshold:.2f}" if threshold < NEVER else "never"] = share(right), *means
     rows = [(name, of, f"{ticks:,.0f}", f"{nj:,.1f}") for name, (of, ticks, nj) in curve.items()]
     table(("leaves at", "accuracy", "mean ticks", "mean energy, nJ"), rows)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 import eventnet
 import hwmodel
 
-DEADLINES_US, JUDGED_US = (1.0, 2.0, 3.0, 5.0), 2.0  # the latter event by event, the others let PyTorch multiply
+DEADLINES_US, JUDGED_US = (1.0, 2.0, 5.0), 2.0  # the latter event by event, the others let PyTorch multiply
 MACHINE = hwmodel.load("cnvlutin", units=1, vector_lanes=16, skip_fully_connected=True)  # one tile: a small network
 
 
