@@ -9,7 +9,7 @@ import random
 
 import torch
 from data import OPERATIONS, VALUES, Tree, expression
-from showing import picture, statistics, table
+from showing import picture, share, statistics, table
 from torch import Tensor, nn
 from torch.nn import functional as F
 from training import fit
@@ -44,35 +44,34 @@ class TreeLSTM(nn.Module):
 
 
 def main() -> None:
-    torch.manual_seed(0)
-    random.seed(0)
+    torch.manual_seed(0), random.seed(0)
     model = TreeLSTM()
 
     def loss(step: int) -> Tensor:
         tree, values = expression(random.randint(1, min(MOST_LEAVES, 2 + MOST_LEAVES * step // STEPS)), copies=64)
         return F.cross_entropy(model(tree), values)
 
-    fit(model, loss, STEPS, rate=6e-3)
-    unseen = (expression(random.randint(2, MOST_LEAVES), copies=50) for _ in range(20))
-    right = sum(int((model(tree).argmax(1) == values).sum()) for tree, values in unseen) / 1000
-    print(f"A Tree-LSTM on one tile of Cnvlutin, accuracy {right:.1%} on 1,000 generated expressions not trained on.\n")
+    fit(model, loss, STEPS, rate=1.2e-2)
+    torch.manual_seed(2), random.seed(2)  # choices were made with another seed; the longest are too many to meet one again
+    unseen = [expression(MOST_LEAVES, copies=50) for _ in range(20)]
+    right = torch.cat([model(tree).argmax(1) == values for tree, values in unseen])
+    print(f"A Tree-LSTM on one tile of Cnvlutin, accuracy {share(right)} on {len(right):,} new trees of the largest size.\n")
 
     leaves = [2 + number % (MOST_LEAVES - 1) for number in range(49)] + [MOST_LEAVES]
     runs = [eventnet.simulate(model, expression(count, 1)[0], machine=MACHINE, progress=False) for count in leaves]
-    rows, nodes = [], range(1, MOST_LEAVES)
-    ticks = [[run.ticks for run, count in zip(runs, leaves, strict=True) if count == inner + 1] for inner in nodes]
-    for inner, of_size in zip(nodes, ticks, strict=True):
-        rows.append((inner, len(of_size), *(f"{sum(of_size) / len(of_size) / by:,.0f}" for by in (1, inner))))
+    ticks = [[run.ticks for run, of in zip(runs, leaves, strict=True) if of == count] for count in range(2, MOST_LEAVES + 1)]
+    means = [sum(of_size) / len(of_size) for of_size in ticks]
+    rows = [(inner, len(ticks[inner - 1]), f"{mean:,.0f}", f"{mean / inner:,.0f}") for inner, mean in enumerate(means, start=1)]
     table(("operations", "trees", "mean ticks", "ticks for each operation"), rows)
     statistics(runs)
-
     padded = max(map(max, ticks)) * len(runs) / sum(run.ticks for run in runs)
-    with picture("05_recursion.png", f"Recursion: trees padded to the largest take {padded:.2f} times the ticks") as axis:
+    with picture(
+        "05_recursion.png", f"Recursion: trees padded to the largest (the line) take {padded:.2f} times the ticks"
+    ) as axis:
         axis.plot([count - 1 for count in leaves], [run.ticks for run in runs], "o", alpha=0.4)
-        axis.axhline(max(map(max, ticks)), color="grey", label="padded to the largest")
+        axis.axhline(max(map(max, ticks)), color="grey")
         axis.set(xlabel="operations in the expression", ylabel="ticks", ylim=(0, None))
-        axis.legend()
-    print(f"Conclusion: ticks follow the operations of a tree; trees padded to the largest take {padded:.2f} times as many.")
+    print(f"Conclusion: ticks follow a tree's operations; trees of 1 to 7, all padded to 7, take {padded:.2f} times as many.")
 
 
 if __name__ == "__main__":

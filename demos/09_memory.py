@@ -8,7 +8,7 @@ networks with sparse reads and writes", NIPS 2016; the stories are in the manner
 import torch
 from data import stories
 from networks.memory import FEW, SLOTS, WIDTH, Memory
-from showing import picture, statistics, table, total
+from showing import picture, share, statistics, table, total
 from torch import Tensor
 from torch.nn import functional as F
 from training import fit
@@ -29,10 +29,11 @@ def main() -> None:
         *story, answers = stories(count=64, facts=2 + step % 7)
         return F.cross_entropy(model(*story), answers)
 
-    fit(model, loss, STEPS, rate=2e-2)
+    fit(model, loss, STEPS, rate=4e-2)
+    torch.manual_seed(2)  # choices were made on stories of another seed
     *story, answers = stories(count=1000, facts=8)
-    right = (model(*story).argmax(1) == answers).float().mean()
-    print(f"{FEW} of {SLOTS} slots on one tile of Cnvlutin, accuracy {right:.1%} on 1,000 new stories of 8 facts.\n")
+    right = share(model(*story).argmax(1) == answers)
+    print(f"{FEW} of {SLOTS} slots on one tile of Cnvlutin, accuracy {right} on 1,000 new stories of 8 facts.\n")
 
     whole = Memory(touched=SLOTS)
     whole.load_state_dict(model.state_dict())
@@ -56,7 +57,7 @@ def main() -> None:
             axis.semilogy(list(means), [ticks[place] for ticks in means.values()], "o-", label=label)
         axis.set(xlabel="facts in the story", ylabel="ticks")
         axis.legend()
-    print(f"Conclusion: a fact or a question touches {FEW} of {SLOTS} slots, for {gain:.0f} times fewer ticks than all slots.")
+    print(f"Conclusion: a fact or a question touches {FEW} of {SLOTS} slots, {gain:.0f} times fewer ticks than all {SLOTS}.")
 
 
 if __name__ == "__main__":

@@ -14,15 +14,28 @@ from eventnet import models
 
 VALUES = 5
 OPERATIONS = (torch.maximum, torch.minimum, lambda left, right: (left + right) % VALUES)
+Part = tuple[Tensor, Tensor]  # samples and their labels
 Tree = tuple | Tensor  # (operations, left, right), or leaves; with an entry for each expression of the same shape
 
 
-def digits(size: int, flat: bool = False) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return training images and labels, then held-out ones: (N, 1, size, size) in [0, 1], or (N, size * size) if flat."""
-    train_images, train_labels, test_images, test_labels = models.digits()
-    smaller = [F.adaptive_avg_pool2d(images, size) for images in (train_images, test_images)]
-    train_images, test_images = [images.flatten(1) if flat else images for images in smaller]
-    return train_images, train_labels, test_images, test_labels
+HELD_BACK_EVERY = 6
+
+
+def digits(size: int, flat: bool = False) -> tuple[Part, Part, Part]:
+    """Return digits to train on (1,205), to choose on (355) and to report on (237), each as images and labels.
+
+    Images are (N, 1, size, size) in [0, 1], or (N, size * size) if flat. What is chosen, by a demo or by its author, is chosen
+    on the second part, which is what `models.digits` holds out. The third is every sixth sample of each digit among the others:
+    nothing is trained or chosen on it.
+    """
+    images, labels, choose_images, choose_labels = models.digits()
+    held_back = torch.zeros(len(labels), dtype=torch.bool)
+    for digit in range(10):
+        held_back[(labels == digit).nonzero()[HELD_BACK_EVERY - 1 :: HELD_BACK_EVERY, 0]] = True
+    parts = (images[~held_back], labels[~held_back]), (choose_images, choose_labels), (images[held_back], labels[held_back])
+    smaller = [(F.adaptive_avg_pool2d(images, size), labels) for images, labels in parts]
+    train, choose, report = [(images.flatten(1) if flat else images, labels) for images, labels in smaller]
+    return train, choose, report
 
 
 def expression(leaves: int, copies: int) -> tuple[Tree, Tensor]:
@@ -68,19 +81,22 @@ def members() -> list[Graph]:
     return graphs
 
 
-def meshes(count: int) -> list[Graph]:
-    """Triangulate random points, 12 to 40 of them, labelled by whether they lie near the centre; generated."""
-    draw = np.random.default_rng(0)
+def meshes(count: int, seed: int) -> list[Graph]:
+    """Triangulate random points, 12 to 40 of them, labelled by the side of a line that they lie on; generated.
+
+    Each point reads 1 on the one side and -1 on the other, and noise of deviation 1 with it.
+    """
+    draw = np.random.default_rng(seed)
     graphs = []
     for points in (draw.random((draw.integers(12, 41), 2)) for _ in range(count)):
-        triangles = Delaunay(points)
         graph = nx.Graph()
         graph.add_nodes_from(range(len(points)))
-        for corners in triangles.simplices:
+        for corners in Delaunay(points).simplices:
             nx.add_cycle(graph, corners.tolist())
-        centred = torch.from_numpy(points).float() - 0.5
-        inside = centred.norm(dim=1) < 0.35
-        graphs.append(Graph.of(graph, torch.cat([centred, 4 * centred.square()], 1), inside.long().tolist()))
+        angle = np.pi * draw.random()
+        beyond = (points - 0.5) @ (np.cos(angle), np.sin(angle)) > 0
+        readings = torch.from_numpy(np.where(beyond, 1.0, -1.0) + draw.normal(size=len(points))).float()
+        graphs.append(Graph.of(graph, torch.stack([readings, torch.ones_like(readings)], 1), beyond.astype(int).tolist()))
     return graphs
 
 
@@ -111,10 +127,3 @@ def broken(images: Tensor) -> Tensor:
     images = images.view(-1, 8, 8).clone()
     images[:, 5], images[:, :, 3] = 1, 1
     return images.flatten(1)
-
-
-def in_three(size: int, flat: bool = False) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """Return digits to train on, digits to choose by (every fifth of the training ones), and held-out ones, with labels."""
-    images, labels, test_images, test_labels = digits(size, flat)
-    chosen_by = torch.arange(len(labels)) % 5 == 4
-    return (images[~chosen_by], labels[~chosen_by]), (images[chosen_by], labels[chosen_by]), (test_images, test_labels)

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from eventnet import Run
+from eventnet.record import Record
 from eventnet.samples import Samples
 
 
@@ -25,9 +27,20 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     print()
 
 
-def total(runs: Sequence[Run], of: str) -> float:
-    """Add up one number of several runs."""
+def share(right: Tensor | Sequence[bool]) -> str:
+    """Write how many answers are right as a percentage with its standard error."""
+    part = sum(map(bool, right)) / len(right)
+    return f"{100 * part:.1f}% +-{100 * (part * (1 - part) / len(right)) ** 0.5:.1f}"
+
+
+def total(runs: Sequence[Run | Record], of: str) -> float:
+    """Add up one number of several runs or records."""
     return sum(getattr(run, of) for run in runs)
+
+
+def part(runs: Sequence[Run], name: str) -> list[Record]:
+    """List the records of one part of each call, such as the backward's; those without products are the part "vector"."""
+    return [one for run in runs for one in run.records if ("vector" if one.vector else one.part) == name]
 
 
 def statistics(runs: Sequence[Run]) -> None:

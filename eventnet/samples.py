@@ -41,6 +41,7 @@ FIELDS = (
     "saturated",
     "vanished",
 )
+DISAGREED = 10  # samples that are listed by their number
 NORMAL_95 = 1.959963984540054
 
 
@@ -101,7 +102,10 @@ class Samples:
     calls
         The same for each call of a module by itself: (module, operator, part, how many times the module was called before).
     disagreed
-        The numbers of the samples in which an operator disagreed with PyTorch; None if it was not checked.
+        The numbers of the first samples in which an operator disagreed with PyTorch, ten of them at most; None if it was not
+        checked.
+    disagreements
+        In how many samples an operator disagreed.
     machine, baseline, settings
         What the samples ran on, what they are compared with, and the flags of the first run; None before it.
     """
@@ -113,6 +117,7 @@ class Samples:
     operators: dict[Operator, Spreads] = field(default_factory=dict)
     calls: dict[CallOfOperator, Spreads] = field(default_factory=dict)
     disagreed: list[int] | None = None
+    disagreements: int = 0
     machine: Machine | None = None
     baseline: Machine | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -137,7 +142,8 @@ class Samples:
         if run.agreement is not None:
             self.disagreed = self.disagreed or []
             if not run.agreement:
-                self.disagreed.append(self.count)
+                self.disagreements += 1
+                self.disagreed += [self.count][: DISAGREED - len(self.disagreed)]
         self.count += 1
 
     def _check_machine(self, run: Run) -> None:

@@ -28,7 +28,8 @@ def judged(samples: Samples) -> str:
     if samples.disagreed is None:
         return "agreement not checked"
     if samples.disagreed:
-        return f"samples that DISAGREE with PyTorch: {samples.disagreed}"
+        more = "" if samples.disagreements == len(samples.disagreed) else f" and more, {samples.disagreements} in all"
+        return f"samples that DISAGREE with PyTorch: {samples.disagreed}{more}"
     return "every operator of every sample agrees with PyTorch"
 
 

@@ -18,6 +18,7 @@ def document(samples: Samples) -> dict[str, Any]:
         "samples": samples.count,
         "interrupted": samples.interrupted,
         "disagreed": samples.disagreed,
+        "disagreements": samples.disagreements,
         "totals": {name: numbers(spread) for name, spread in samples.totals.items()},
         "histograms": {name: [asdict(one) for one in counts.bins] for name, counts in samples.histograms.items()},
         "operators": list(rows(samples)),

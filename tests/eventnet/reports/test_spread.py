@@ -5,6 +5,7 @@ import re
 import pytest
 
 import hwmodel
+from eventnet.agreement import Verdict
 from eventnet.histogram import BINS
 from eventnet.record import Record
 from eventnet.run import Run
@@ -116,6 +117,20 @@ def test_memory_grows_with_the_operators_and_not_with_the_samples():
         return len(samples.operators), len(samples.calls), len(samples.histograms["ticks"].bins) <= BINS, samples.disagreed
 
     assert numbers_after(20) == numbers_after(2000) == (9, 9, True, None)
+
+
+def test_samples_that_disagree_are_counted_and_the_first_are_listed():
+    samples = Samples()
+    for sample in range(25):
+        one = Run(hwmodel.load("cnvlutin"), None, {"values": "events"})
+        verdict = Verdict("stem", "matmul", error_ratio=0.0, products_equal=True, integers_equal=sample % 2 == 0)
+        one.records = [Record("stem", "matmul", ticks=10, verdict=verdict)]
+        samples.add(one)
+        if sample == 3:
+            assert str(samples).splitlines()[-1] == "samples that DISAGREE with PyTorch: [1, 3]"
+    assert (samples.disagreed, samples.disagreements) == ([1, 3, 5, 7, 9, 11, 13, 15, 17, 19], 12)
+    listed = "samples that DISAGREE with PyTorch: [1, 3, 5, 7, 9, 11, 13, 15, 17, 19] and more, 12 in all"
+    assert str(samples).splitlines()[-1] == listed
 
 
 def test_a_spread_of_one_value_has_no_deviation():
