@@ -204,14 +204,14 @@ class Chip(Server):
                 return
             self._queue.remove(waits)
             if request.first_tick is not None:
-                request.preempted_ticks += max(0, self.clock.tick_at(self.env.now) - request.since_tick)
+                request.preempted_ticks += max(0, self._reached - request.since_tick)
             self._close(request, "cancelled", "it was cancelled while it waited", self.env.now)
         elif self._running:  # by its own code, which cannot be closed before it gives its next task
             request.unwanted = True
         else:
             self._alarm.cancel()
             self._cut(request)
-            self._leave(request, "cancelled", "it was cancelled while it was served", by=self.clock.tick_at(self.env.now))
+            self._leave(request, "cancelled", "it was cancelled while it was served", by=self._reached)
 
     @property
     def waiting(self) -> int:

@@ -28,7 +28,13 @@ class Metered:
     clock: Clock
     timeline: PowerTimeline
     _supply: Supply
+    _tick: int  # of the last border
     _changed: Event | None = None
+
+    @property
+    def _reached(self) -> int:
+        """Return the tick that it is now."""
+        raise NotImplementedError
 
     @property
     def busy_ticks(self) -> int:
@@ -43,7 +49,7 @@ class Metered:
     @property
     def idle_ticks(self) -> int:
         """Count the ticks that it has had no work."""
-        return self._supply.idle_until(self.clock.tick_at(self.env.now))
+        return self._supply.idle_until(self._reached)
 
     @property
     def utilisation(self) -> float:
@@ -95,13 +101,14 @@ class Metered:
         """Return when the chip will have drawn an energy in all, if nothing else happens; infinite if never."""
         if not is_number(pj) or pj == inf:
             raise ParameterError(f"{self.where}.when_used: pj is {pj!r}, expected a number of picojoules.")
-        tick = self.timeline.reaches(quanta(float(pj)), self.clock.tick_at(self.env.now))
+        tick = self.timeline.reaches(quanta(float(pj)), self._reached)
         return inf if tick is None else self.clock.time_of(tick)
 
     def _position(self, time: Any, what: str) -> Tick:
         if not is_number(time) or abs(time) == inf:
             raise ParameterError(f"{self.where}.{what}: the time is {time!r}, expected a number, as env.now is.")
-        return self.clock.position(time)
+        border = self._tick
+        return border if self.clock.time_of(border) == time else self.clock.position(time)
 
     def _refuse_forgotten(self, time: Time, position: Tick, what: str) -> None:
         if position < self.timeline.known_from and position > 0:

@@ -73,7 +73,7 @@ class Server(Metered):
         if self._serving is not None or self._choosing:
             self._queue.add((request.rank, request))
         else:
-            self._next(max(self._tick, self.clock.tick_at(self.env.now)), request)
+            self._next(max(self._tick, self._reached), request)
 
     def _next(self, tick: int, request: Request | None = None) -> None:
         """Serve a job that has just come, or what waits, from a tick on; sleep if there is nothing."""
@@ -205,9 +205,9 @@ class Server(Metered):
     def _cut(self, request: Request) -> None:
         """Stop what is served at the next tick; what it has drawn by then is booked."""
         service, step = self._service, self._step
-        if service is None:  # it waits for its units to be switched on
-            if not request.ticks:
-                request.first_tick = None
+        if self._reached < self._tick and not request.ticks:  # it waits for the next tick, or for its units to be switched on
+            request.first_tick = None
+        if service is None:
             return
         stop = self._tick_of_service(service)
         self._books.cut(request, step, stop - self._tick, *self._drawn(service, stop))
@@ -228,7 +228,7 @@ class Server(Metered):
 
     def _tick_of_service(self, service: Service) -> int:
         """Return the tick that a service has come to."""
-        return min(max(self.clock.tick_at(self.env.now), self._tick), self._tick + service.ticks)
+        return min(max(self._reached, self._tick), self._tick + service.ticks)
 
     def _drawn(self, service: Service, tick: int) -> tuple[int, int]:
         """Take back what a service was to draw behind a tick; return what it has drawn."""
@@ -289,6 +289,13 @@ class Server(Metered):
     # Accounts
 
     @property
+    def _reached(self) -> int:
+        """Return the tick that it is now: the last border if that is now, since an environment's times may lie ticks apart."""
+        now, border = self.env.now, self._tick
+        tick = self.clock.tick_at(now)
+        return border if tick != border and self.clock.time_of(border) == now else tick
+
+    @property
     def busy_ticks(self) -> int:
         """Count the ticks that it has worked on jobs."""
         service = self._service
@@ -297,13 +304,12 @@ class Server(Metered):
     @property
     def wake_ticks(self) -> int:
         """Count the ticks that jobs have waited for its units to be switched on."""
-        return self._supply.wake_ticks - max(0, self._tick - self.clock.tick_at(self.env.now))
+        return self._supply.wake_ticks - max(0, self._tick - self._reached)
 
     def check(self) -> None:
         """Assert that jobs, products, time and energy are all accounted for."""
         self.timeline.check()
-        now = self.clock.tick_at(self.env.now)
-        assert self.busy_ticks + self.idle_ticks + self.wake_ticks == now
+        assert self.busy_ticks + self.idle_ticks + self.wake_ticks == self._reached
         unfinished = len(self._queue) + (self._serving is not None)
         self._books.check(self.timeline, unfinished, self._step, self._service)
         assert self._serving is not None or not self._queue
