@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from math import inf
+from numbers import Integral
 from typing import Any
 
 from hwmodel.catalogue import expected_one_of
@@ -23,7 +24,7 @@ class Outages:
     def add(self, unit: str, at: Time | None, until: Time | None, copy: int | None, now: Time) -> int:
         """Let a unit fail, as `scheduler.Chip.fail` says; return the tick from which it is down."""
         copies = self._copies(unit)
-        if copy is not None and not (isinstance(copy, int) and not isinstance(copy, bool) and copy in range(copies)):
+        if copy is not None and not (isinstance(copy, Integral) and not isinstance(copy, bool) and 0 <= copy < copies):
             raise ParameterError(
                 f"{self._where}: copy is {copy!r}, expected 0 to {copies - 1}, or None for every copy of {unit!r}."
             )
@@ -33,7 +34,7 @@ class Outages:
                 f"{self._where}: {unit!r} fails at {begin} until {until}, expected times in order and not before now, {now}."
             )
         first, last = self._clock.tick_at(begin), None if end == inf else self._clock.tick_at(end)
-        self._faults += [Fault(unit, one, first, last) for one in (range(copies) if copy is None else (copy,))]
+        self._faults += [Fault(unit, one, first, last) for one in (range(copies) if copy is None else (int(copy),))]
         return first
 
     def _copies(self, unit: str) -> int:
@@ -43,7 +44,7 @@ class Outages:
                 f"{self._where}: machine {self._machine.name!r} does not declare its units, expected those of its plans. "
                 "Give it the property plan_units."
             )
-        if unit not in copies:
+        if not isinstance(unit, str) or unit not in copies:
             raise UnknownNameError(
                 f"{self._where}: machine {self._machine.name!r} has no unit {unit!r}, {expected_one_of(str(unit), copies)}"
             )

@@ -72,7 +72,7 @@ class Result:
     @property
     def late(self) -> bool:
         """Tell whether it was over after its deadline."""
-        return self.deadline is not None and self.finished > self.deadline
+        return self.deadline is not None and bool(self.finished > self.deadline)
 
 
 class Request(Event):
