@@ -93,23 +93,23 @@ class Profile:
         """
         if not faults:
             return self._services[sample]
-        left, spent = Fraction(1), [Fraction(0), Fraction(0)]
+        left = Fraction(1)
+        dynamic = offchip = Fraction(0)
         borders = sorted({0, *(tick for fault in faults for tick in (fault.at, fault.until) if tick is not None and tick > 0)})
         for begin, end in zip(borders, [*borders[1:], None], strict=True):
             try:
-                ticks, *energies = self.takes(sample, down_from(faults, begin))
+                ticks, all_dynamic, all_offchip = self.takes(sample, down_from(faults, begin))
             except NoUnitLeftError as error:
                 if end is None:
-                    return Service(None, str(error), begin, *map(int, spent), None)  # type: ignore[call-arg, arg-type]
+                    return Service(None, str(error), begin, round(dynamic), round(offchip), None)
                 continue
             except UnmeasuredError as error:
-                return Service(None, str(error), begin, *map(int, spent), None)  # type: ignore[call-arg, arg-type]
+                return Service(None, str(error), begin, round(dynamic), round(offchip), None)
             whole = ceil(left * ticks)
             done = left if end is None or begin + whole <= end else Fraction(end - begin, ticks)
-            spent = [energy + done * all_ for energy, all_ in zip(spent, energies, strict=True)]
-            left -= done
+            left, dynamic, offchip = left - done, dynamic + done * all_dynamic, offchip + done * all_offchip
             if not left:
-                return Service(None, "", begin + whole, *map(round, spent), None)  # type: ignore[call-arg, arg-type]
+                return Service(None, "", begin + whole, round(dynamic), round(offchip), None)
         raise AssertionError("the last span has no end")
 
     def takes(self, sample: int, down: Down) -> Measured:
