@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from hwmodel.errors import CountError
 from hwmodel.ledger import Ledger
 from hwmodel.parameters import check_parameters, parameter
-from hwmodel.plan import Plan
+from hwmodel.plan import Plan, Unit
 from hwmodel.pricing import PriceTable
 from hwmodel.task import Task
 from hwmodel.vector import VectorTask
@@ -28,7 +28,7 @@ class ZeroPolicy:
 class Machine(ABC):
     """A hardware design with its parameters, as a frozen dataclass; one file in ``hwmodel/machines`` each.
 
-    A subclass gives ``name``, ``paper`` (one line), ``zero_policy``, its parameters, `plan` and `prices`.
+    A subclass gives ``name``, ``paper`` (one line), ``zero_policy``, its parameters, `plan`, `plan_units` and `prices`.
     """
 
     name: ClassVar[str]
@@ -43,6 +43,11 @@ class Machine(ABC):
     @abstractmethod
     def plan(self, task: Task) -> Plan:
         """Say which unit does what for a task, in rounds of jobs."""
+
+    @property
+    def plan_units(self) -> tuple[Unit, ...]:
+        """Declare the units that its plans give work to, each with its copies; none if they are not declared."""
+        return ()
 
     def refuse_uncountable(self, task: Task) -> None:
         """Raise CountError if a task has more products than 64 bits can count, for machines that count them job by job."""

@@ -203,12 +203,9 @@ class StageRun:
 
     def begin(self) -> None:
         """Start the lanes and open the first block; `prepare` then offers the first round."""
-        self._start_lanes()
-        self._advance()
-
-    def _start_lanes(self) -> None:
         for lane in self.lanes:
             lane.begin()
+        self._advance()
 
     def _advance(self) -> None:
         """Open the next block that has rounds, if the current one has been issued whole."""
@@ -377,12 +374,17 @@ class StageRun:
         assert all(self.started <= tick <= self.env.now for tick in seen)
         assert all(number < self.issued for number in self._start_ticks)
 
-    def _check_jobs(self) -> None:
-        """Assert that each job of the rounds in flight is on the way, waits, is served or is done, and only one of them."""
+    def _waiting(self) -> list[tuple[Round, int]]:
+        """List the jobs that have been delivered and are not begun."""
         waiting = [(round_, job) for lane in self.lanes for job, _, round_ in lane.inbox]
         waiting += [(round_, job) for lane in self.lanes for _, _, (job, _, round_) in lane.parked]
         if self.pool is not None:
             waiting += [(round_, job) for _, _, (job, _, round_) in self.pool.jobs.items()]
+        return waiting
+
+    def _check_jobs(self) -> None:
+        """Assert that each job of the rounds in flight is on the way, waits, is served or is done, and only one of them."""
+        waiting = self._waiting()
         serving = sum(lane.serving for lane in self.lanes)
         assert sum(round_.left for round_ in self._in_flight) == self._on_the_way + len(waiting) + serving
         assert len({(id(round_), job) for round_, job in waiting}) == len(waiting)

@@ -9,14 +9,14 @@ tie. Its products are added when it ends, hence once. What the lost attempt had 
         FaultyLane          a copy whose service can be interrupted
 """
 
-from collections.abc import Generator, Sequence
+from bisect import insort
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from simpy.core import EmptySchedule
-from simpy.events import URGENT, Event, Process, Timeout
-from simpy.exceptions import Interrupt
+from simpy.events import URGENT, Event, Timeout
 
 from hwmodel.errors import EventNetError
 from hwmodel.ledger import Ledger
@@ -27,7 +27,6 @@ from scheduler.engine import play_process
 from scheduler.lane import Job, Lane
 from scheduler.outcome import Outcome
 from scheduler.pool import EndOfTick
-from scheduler.ready import ReadyQueue
 from scheduler.ticks import TickEnvironment
 from scheduler.trace import Trace
 from scheduler.waiting import nothing_can_happen
@@ -50,62 +49,47 @@ class NoUnitLeftError(EventNetError, RuntimeError):
 class FaultyLane(Lane):
     """A unit copy that can lose the job it serves."""
 
-    __slots__ = ("busy_until", "current", "process", "stage")
+    __slots__ = ("lost",)
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.current: Job | None = None
-        self.busy_until = 0
-        self.stage: FaultyStage
-        self.process: Process
+        self.lost = 0  # attempts
 
-    def lane_process(self) -> Generator[Event, None, None]:
-        """Serve jobs until the lane is closed and its inbox is empty."""
-        env, inbox = self.env, self.inbox
-        now = env.now
-        while True:
-            while not inbox:
-                if self.closed:
-                    return
-                self.bell.sleepers += 1
-                yield self.bell.event
-                asleep_since, now = now, env.now
-                self.waited_ticks += now - asleep_since
-            self.current = job, ticks, round_ = inbox.popleft()
-            self.jobs += 1
-            if round_.to_start:
-                round_.job_started()
-            self.busy_until = now + ticks
-            try:
-                yield Timeout(env, ticks)
-            except Interrupt:
-                started, now = now, env.now
-                self.busy_ticks += now - started
-                self.stage.book_lost(round_, job, started, now - started, ticks)
-                continue
-            self.current = None
-            now += ticks
-            self.busy_ticks += ticks
-            round_.work.copies[job] = self.index
-            round_.finish(job)
-            if self.freed is not None:
-                self.freed(self)
+    def lose(self) -> tuple[Job, int, int] | None:
+        """Stop at the job in service; return it with the tick at which it was begun and the ticks done, None if there is none.
 
-    def take_all(self) -> list[Job]:
-        """Give up the job in service and those that wait for it."""
-        jobs = list(self.inbox)
-        self.inbox.clear()
-        if self.current is not None:
-            jobs.insert(0, self.current)
-            self.current = None
-            self.process.interrupt()
-        return jobs
+        The process that waits for its end is left behind, and a new one sleeps until it gets a job.
+        """
+        job = self.current
+        if job is None:
+            return None
+        assert self._process is not None
+        begun, done = self.since, self.env.now - self.since
+        self._process.target.callbacks.remove(self._process._resume)  # as SimPy itself does when it interrupts a process
+        self._process = self.env.process(self.lane_process())
+        self.busy_ticks += done
+        self.lost += 1
+        return job, begun, done
 
     @property
     def done_at(self) -> int:
         """Return when the lane will have served everything that it was given."""
-        begin = self.busy_until if self.current is not None else self.env.now
-        return max(begin, self.env.now) + sum(ticks for _, ticks, _ in self.inbox)
+        left = [ticks for _, ticks, _ in self.inbox]
+        return (self.since + self.current[1] if self.current is not None else self.env.now) + sum(left)
+
+    @property
+    def stall_ticks(self) -> int:
+        """Return the time waited while the lane had or awaited work of the task, whether or not any of it was done."""
+        return self.waited_ticks if self.jobs or self.lost else 0
+
+    @property
+    def idle_ticks(self) -> int:
+        """Return the time waited by a lane that got no work of the task."""
+        return self.waited_ticks - self.stall_ticks
+
+
+def _round_number(job: Job) -> int:
+    return job[2].number
 
 
 class FaultyStage(StageRun):
@@ -139,14 +123,6 @@ class FaultyStage(StageRun):
                     self.pool.free.remove(lane)
         super().begin()
 
-    def _start_lanes(self) -> None:
-        for lane in self.lanes:
-            assert isinstance(lane, FaultyLane)
-            lane.stage = self
-            lane.begin()
-            assert lane._process is not None
-            lane.process = lane._process
-
     def _fail_at_end_of_tick(self, copy: int) -> Any:
         return lambda _event: EndOfTick(self.env, partial(self._fail, copy))
 
@@ -156,19 +132,32 @@ class FaultyStage(StageRun):
             return
         lane = self.lanes[copy]
         assert isinstance(lane, FaultyLane)
-        jobs = lane.take_all()
+        jobs = self._take_all(lane)
         if self.pool is not None:
-            if lane in self.pool.free.items():
-                self.pool.free.remove(lane)
-            self._redirect(lane, jobs)
+            self.pool.withdraw(lane, jobs)
         for job in jobs if self.pool is None else ():
             self._place(copy, job)
-        self._refuse_if_lost()
+        self._give_up_if_lost()
+
+    def _take_all(self, lane: FaultyLane) -> list[Job]:
+        """Let a copy give up the job in service, of which what it has done is booked, and those that wait for it."""
+        jobs = list(lane.inbox)
+        lane.inbox.clear()
+        lost = lane.lose()
+        if lost is not None:
+            job, begun, done = lost
+            jobs.insert(0, job)
+            number, ticks, round_ = job
+            if round_.to_start:  # it has not started after all, unless the round's slot is free already
+                round_.to_start += 1
+            self._book_lost(round_, number, begun, done, ticks)
+        return jobs
 
     def _recover(self, copy: int, _event: Event) -> None:
         self._recoveries_left -= 1
         self._down[copy] -= 1
         if self._down[copy]:
+            self._give_up_if_lost()
             return
         if self.pool is not None:
             self.pool.freed(self.lanes[copy])
@@ -188,7 +177,7 @@ class FaultyStage(StageRun):
                 self._place(copy, (job, ticks[job], round_))
             else:
                 self.pool.add(EARLIEST if copy != EARLIEST and self._down[copy] else copy, (job, ticks[job], round_))
-        self._refuse_if_lost()
+        self._give_up_if_lost()
 
     def _place(self, copy: int, job: Job) -> None:
         """Give a job to the copy that it names, or to the one that would be done with it first."""
@@ -200,30 +189,38 @@ class FaultyStage(StageRun):
             lane = min(working, key=lambda one: (one.done_at, one.index))  # type: ignore[attr-defined]  # they are FaultyLanes
         else:
             lane = self.lanes[copy]
-        lane.inbox.append(job)
+        number, _, round_ = job
+        round_.work.copies[number] = lane.index  # a trace asks who took it
+        insort(lane.inbox, job, key=_round_number)
         self.bell.ring()
 
-    def _redirect(self, lane: Lane, jobs: list[Job]) -> None:
-        """Let other copies of a pool take what one had, was to have, or was named by."""
-        pool = self.pool
-        assert pool is not None
-        waiting, pool.jobs = pool.jobs.items(), ReadyQueue()
-        for job in jobs:
-            pool.jobs.push(-1, 0, (EARLIEST, -1, job))  # before all others: it has been taken before
-        parked = list(lane.parked)
-        lane.parked.clear()
-        for copy, order, job in sorted([*parked, *waiting], key=lambda one: one[1]):
-            pool.jobs.push(order, 0, (EARLIEST if copy == lane.index else copy, order, job))
-        pool._match_later()
-
-    def _refuse_if_lost(self) -> None:
+    @property
+    def _is_lost(self) -> bool:
+        """Tell whether there are jobs that no copy will ever take."""
         if self._recoveries_left or not all(self._down):
-            return
-        if self._unplaced or (self.pool is not None and self.pool.jobs):
-            unit = self.stage.unit
-            raise NoUnitLeftError(f"no copy of unit {unit.name!r} is left, {unit.copies} have failed and none will recover")
+            return False
+        return bool(self._unplaced) or (self.pool is not None and bool(self.pool.jobs))
 
-    def book_lost(self, round_: Round, job: int, started: int, done: int, ticks: int) -> None:
+    def _give_up_if_lost(self) -> None:
+        if self._is_lost:
+            EndOfTick(self.env, self._give_up)
+
+    def _give_up(self, _event: Event) -> None:
+        """Stop the play, in which nothing else happens in this event: what there is then adds up."""
+        unit = self.stage.unit
+        raise NoUnitLeftError(f"no copy of unit {unit.name!r} is left, {unit.copies} have failed and none will recover")
+
+    def _waiting(self) -> list[tuple[Round, int]]:
+        return super()._waiting() + [(round_, job) for _, (job, _, round_) in self._unplaced]
+
+    def check(self) -> None:
+        """Assert what `StageRun.check` does, and that no copy that is down has work."""
+        super().check()
+        assert all(down >= 0 for down in self._down)
+        for lane, down in zip(self.lanes, self._down, strict=True):
+            assert not (down and (lane.inbox or lane.parked or lane.serving))
+
+    def _book_lost(self, round_: Round, job: int, started: int, done: int, ticks: int) -> None:
         """Book what an attempt had done of its actions when it was lost."""
         lost = Ledger()
         for action, counts in round_.work.block.actions.items():

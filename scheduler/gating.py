@@ -1,10 +1,11 @@
 """Power that does not depend on work: static while a chip is on, leakage while its units are gated, and what waking costs."""
 
 from dataclasses import dataclass
+from math import inf
 
 from hwmodel.errors import ParameterError
 from hwmodel.machine import Machine
-from scheduler.clock import Clock
+from scheduler.clock import Clock, is_number
 from scheduler.power import PowerTimeline, Prices, quanta
 
 
@@ -35,9 +36,9 @@ class PowerGating:
     def check(self, machine: Machine, where: str) -> None:
         """Raise ParameterError for a number out of its range, or a component that the machine does not have."""
         for name in ("after", "wake", "wake_pj", "leakage"):
-            most = 1.0 if name == "leakage" else float("inf")
+            most = 1.0 if name == "leakage" else inf
             value = getattr(self, name)
-            if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= most or value == float("inf"):
+            if not is_number(value) or not 0 <= value <= most or value == inf:
                 wanted = "a number from 0 to 1" if name == "leakage" else "a number of at least 0"
                 raise ParameterError(f"{where}: power_gating has {name}={value!r}, expected {wanted}.")
         known = sorted(machine.prices.static)

@@ -7,6 +7,7 @@ or has a report of its own, is an object with a method ``steps`` (`Steps`); `eve
 
 import os
 from collections.abc import Callable, Generator, Iterable
+from inspect import GEN_CREATED, getgeneratorstate
 from linecache import getline
 from pathlib import Path
 from traceback import walk_tb
@@ -79,6 +80,10 @@ def tasks_of(job: Any, machine: Machine, clock: Callable[[], float], where: str)
         return job.steps(machine, clock)
     if isinstance(job, AnyTask | Step):
         return _plain([job])
+    if isinstance(job, Generator) and getgeneratorstate(job) != GEN_CREATED:
+        raise ParameterError(
+            f"{where}: job is a generator that runs already, expected one of its own. Call its function again."
+        )
     if isinstance(job, Iterable) and not isinstance(job, str | bytes | dict):
         return _plain(job)
     raise ParameterError(
@@ -94,6 +99,8 @@ def _plain(job: Iterable[Any]) -> Tasks:
         for task in job:
             outcomes.append((yield task))
         return [outcome.outputs for outcome in outcomes], outcomes
+    if getgeneratorstate(job) != GEN_CREATED:
+        raise ParameterError("its generator was submitted twice, expected one of its own. Call its function again.")
     try:
         task = next(job)
         while True:
@@ -102,11 +109,21 @@ def _plain(job: Iterable[Any]) -> Tasks:
             except Exception as error:  # the task cannot be done: the job hears of it where it yielded it
                 task = job.throw(error)
             else:
-                task = job.send(outcomes[-1])
+                task = job.send(outcomes[-1] if _listens(job) else None)
     except StopIteration as stop:
         return stop.value, outcomes
     finally:
         job.close()
+
+
+def _listens(job: Any) -> bool:
+    """Tell whether what yields within a generator can be sent something, which a ``yield from`` a list cannot."""
+    while isinstance(job, Generator):
+        inner = getattr(job, "gi_yieldfrom", None)
+        if inner is None:
+            return True
+        job = inner
+    return hasattr(job, "send")
 
 
 def step_of(given: Any, where: str) -> Step:
@@ -125,6 +142,8 @@ def explained(error: Exception, where: str) -> JobError:
     """Return an error of a job's own code as one sentence with the line that raised it."""
     if isinstance(error, JobError):
         return error
+    if isinstance(error.__cause__, StopIteration):  # which no generator lets out
+        error = error.__cause__
     line = _line_of(error.__traceback__)
     told = f" in {line}" if line else ""
     explained = JobError(f"{where}: a job raised {type(error).__name__}{told}: {error}")

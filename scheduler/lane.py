@@ -81,10 +81,10 @@ class Lane:
                 yield bell.event
                 asleep_since, now = now, env.now
                 self.waited_ticks += now - asleep_since
-            job, ticks, round_ = take()
+            job, ticks, round_ = taken = take()
             if round_.to_start:
                 round_.job_started()
-            yield Timeout(env, ticks)
+            yield Timeout(env, ticks, taken)
             now += ticks
             self.busy_ticks += ticks
             self.jobs += 1
@@ -93,9 +93,20 @@ class Lane:
                 freed(self)
 
     @property
+    def current(self) -> Job | None:
+        """Return the job that the lane is at work on: what its process waits for then is the end of the job."""
+        target = self._process.target if self._process is not None else None
+        return target.value if isinstance(target, Timeout) and not target.processed else None
+
+    @property
     def serving(self) -> bool:
-        """Tell whether the lane is at work on a job: what its process waits for then is the end of the job."""
-        return self._process is not None and isinstance(self._process.target, Timeout)
+        """Tell whether the lane is at work on a job."""
+        return self.current is not None
+
+    @property
+    def since(self) -> int:
+        """Return when its present sleep or its present job began: every tick before is booked."""
+        return self._started + self.busy_ticks + self.waited_ticks
 
     @property
     def asleep(self) -> bool:
@@ -117,7 +128,7 @@ class Lane:
 
         To be called between two SimPy events.
         """
-        since, now = self._started + self.busy_ticks + self.waited_ticks, self.env.now  # since: this sleep, or this job
+        since, now = self.since, self.env.now
         assert self.busy_ticks >= 0
         assert self.waited_ticks >= 0
         assert since <= now

@@ -37,6 +37,7 @@ class Pool:
         self.free: ReadyQueue[Lane] = ReadyQueue()
         self.is_down: Callable[[Lane], bool] = lambda lane: False  # has failed, and is neither free nor at work
         self._added = 0
+        self._returned = 0
         self._matching = False
 
     def add(self, copy: int, job: Job) -> None:
@@ -51,6 +52,19 @@ class Pool:
         while lane.parked:
             copy, order, job = lane.parked.popleft()
             self.jobs.push(order, 0, (copy, order, job))
+        self._match_later()
+
+    def withdraw(self, lane: Lane, jobs: list[Job]) -> None:
+        """Do without a copy: the jobs it had go before all others, and any copy may take what was named for it."""
+        if lane in self.free.items():
+            self.free.remove(lane)
+        waiting, self.jobs = [*lane.parked, *self.jobs.items()], ReadyQueue()
+        lane.parked.clear()
+        for copy, order, job in waiting:
+            self.jobs.push(order, 0, (EARLIEST if copy == lane.index else copy, order, job))
+        for job in jobs:
+            self._returned += 1
+            self.jobs.push(-self._returned, 0, (EARLIEST, -self._returned, job))
         self._match_later()
 
     def _match_later(self) -> None:
@@ -99,7 +113,8 @@ class Pool:
         assert not any(lane.inbox or lane.parked or lane.serving for lane in free)
         at_work = [lane for lane in self.lanes if not self.is_down(lane)]
         assert all(lane in free or len(lane.inbox) + lane.serving == 1 for lane in at_work)
-        assert self._matching == bool(self.jobs and self.free)
+        waiting = bool(self.jobs and self.free)
+        assert self._matching == waiting or (self._matching and len(at_work) < len(self.lanes))  # the free one has just failed
         orders = [order for _, order, _ in (*self.jobs.items(), *(one for lane in self.lanes for one in lane.parked))]
         assert len(set(orders)) == len(orders)
         assert all(order < self._added for order in orders)

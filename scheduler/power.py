@@ -19,6 +19,9 @@ from hwmodel.machine import Machine
 QUANTA = 1 << 64  # in a picojoule
 PJ = 1e12  # in a joule
 
+PARTS = ("dynamic", "static", "gated", "offchip", "wake")
+MOST_BREAKPOINTS = 1024  # before it is worth forgetting some
+
 Tick = int | Fraction
 
 
@@ -153,10 +156,19 @@ class StepFunction:
 class PowerTimeline:
     """What a chip draws over time, apart: dynamic, static, gated (leakage of gated units), offchip, and wake-ups.
 
-    What lies in the future is what will be if nothing else happens.
+    What lies in the future is what will be if nothing else happens. Every service adds breakpoints, about 115 bytes each, until
+    they are forgotten: by `forget`, or by themselves with a ``history`` of so many ticks.
+
+    Attributes
+    ----------
+    known_from
+        The tick before which everything may be forgotten but its energy.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, history: int | None = None) -> None:
+        self.known_from = 0
+        self._history = history
+        self._limit = MOST_BREAKPOINTS
         self.dynamic = StepFunction()
         self.static = StepFunction()
         self.gated = StepFunction()
@@ -166,7 +178,7 @@ class PowerTimeline:
     @property
     def parts(self) -> dict[str, StepFunction]:
         """Return each part by its name."""
-        return vars(self)
+        return {name: getattr(self, name) for name in PARTS}
 
     def level(self, tick: Tick) -> int:
         """Return what all parts draw at a tick, in quanta a tick."""
@@ -199,8 +211,15 @@ class PowerTimeline:
 
     def forget(self, tick: int) -> None:
         """Drop what lies before a tick, except its energy: memory then does not grow with time."""
+        self.known_from = max(self.known_from, tick)
         for part in self.parts.values():
             part.forget(tick)
+
+    def trim(self, now: int) -> None:
+        """Forget what is older than its history, if enough has come together. Cost: a constant, on the average."""
+        if self._history is not None and self.dynamic.breakpoints > self._limit:
+            self.forget(now - self._history)
+            self._limit = 2 * self.dynamic.breakpoints + MOST_BREAKPOINTS
 
     def check(self) -> None:
         """Assert that every part adds up."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from simpy.events import Event
 
 from hwmodel.errors import ParameterError
+from scheduler.clock import is_number
 from scheduler.job import Tasks
 from scheduler.outcome import Outcome
 
@@ -25,7 +26,8 @@ class Result:
     Attributes
     ----------
     status
-        ``"done"``; ``"refused"`` if the queue was full; ``"cancelled"``; ``"failed"`` if no unit was left to do it.
+        ``"done"``; ``"refused"`` if the queue was full; ``"cancelled"``; ``"failed"`` if no unit was left to do it, or if
+        it is a profile that does not know what it takes with the units that are left.
     reason
         Why it was not done; empty if it was.
     outputs, run
@@ -70,7 +72,7 @@ class Result:
     @property
     def late(self) -> bool:
         """Tell whether it was over after its deadline."""
-        return self.deadline is not None and self.finished > self.deadline
+        return self.deadline is not None and bool(self.finished > self.deadline)
 
 
 class Request(Event):
@@ -103,6 +105,8 @@ class Request(Event):
         self.energy = 0  # quanta, dynamic and off-chip
         self.outputs: Any = None
         self.run: Any = None
+        self.sample = 0  # which of a profile's it is
+        self.unwanted = False  # was cancelled by its own code
 
     def cancel(self) -> None:
         """Take the job back, wherever it is; nothing happens if it is over."""
@@ -128,6 +132,5 @@ def check_submission(priority: Any, deadline: Any, expected: Any, where: str) ->
     if type(priority) is int and deadline is None and expected is None:
         return  # the usual case
     for name, value, may_be_none in (("priority", priority, False), ("deadline", deadline, True), ("expected", expected, True)):
-        number = isinstance(value, int | float) and not isinstance(value, bool) and value == value
-        if not number and not (may_be_none and value is None):
+        if not is_number(value) and not (may_be_none and value is None):
             raise ParameterError(f"{where}: {name} is {value!r}, expected a number{' or None' if may_be_none else ''}.")

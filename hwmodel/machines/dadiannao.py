@@ -77,6 +77,16 @@ class DaDianNao(Machine):
         """Count the tiles that work on a window, once for each pass that they work in."""
         return -(-task.filters // self.filters_per_unit)
 
+    @property
+    def lane(self) -> Unit:
+        """Return the unit of all work."""
+        return Unit("lane", self.lanes)
+
+    @property
+    def plan_units(self) -> tuple[Unit, ...]:
+        """Declare the lanes."""
+        return (self.lane,)
+
     def plan(self, task: Task) -> Plan:
         """Make one round a window, with a job for each lane that has operands; lanes wait for each other."""
         walk = interleaved(task, self.lanes, packed=task.first_layer and task.kind == "convolution")
@@ -86,7 +96,7 @@ class DaDianNao(Machine):
         """Deal the elements to the lanes of all tiles, ``vector_lanes`` a tick."""
         read, written = self.vector_actions
         actions = dict.fromkeys(read, 1), dict.fromkeys(written, 1)
-        return vector_plan(task, Unit("lane", self.lanes), self.vector_lanes, *actions)
+        return vector_plan(task, self.lane, self.vector_lanes, *actions)
 
     @property
     def vector_actions(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -95,7 +105,7 @@ class DaDianNao(Machine):
         return read, ("nbout.write_word", "nbout.read_word", "nm.write_word")
 
     def _plan(self, blocks: Callable[[], Iterator[Lockstep]], drain: int = 0) -> Plan:
-        return Plan((Stage(Unit("lane", self.lanes), blocks),), drain=drain)
+        return Plan((Stage(self.lane, blocks),), drain=drain)
 
     def _dense_rounds(self, task: Task, walk: Walk, first: int, stop: int) -> Lockstep:
         lanes, windows = walk.working_lanes, stop - first

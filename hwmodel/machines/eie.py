@@ -226,6 +226,11 @@ class EIE(Machine):
             kept[key] = Columns.of(task.weights, self.pes, self.run_bits)
         return cast("Columns", kept[key])
 
+    @property
+    def plan_units(self) -> tuple[Unit, ...]:
+        """Declare the processing elements."""
+        return (Unit("pe", self.pes),)
+
     def plan(self, task: Task) -> Plan:
         """Make one round a broadcast activation, with a job for each element; a row of activations ends before the next."""
         self.refuse_uncountable(task)
@@ -237,7 +242,8 @@ class EIE(Machine):
                 for first, stop in _row_ranges(task, group):
                     yield self._block(task, group, first, stop, columns, read_last)
 
-        queues = Stage(Unit("pe", self.pes), blocks, depth=self.queue_depth, latency=LATENCY, release=RELEASE)
+        (element,) = self.plan_units
+        queues = Stage(element, blocks, depth=self.queue_depth, latency=LATENCY, release=RELEASE)
         return Plan((queues,), drain=DRAIN)
 
     def _block(self, task: Task, group: int, first: int, stop: int, columns: Columns, read_last: NDArray[np.int64]) -> Block:

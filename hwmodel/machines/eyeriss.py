@@ -120,15 +120,21 @@ class Eyeriss(Machine):
         written = WORD_BYTES * task.groups * task.windows * task.filters
         return round(inputs * mapping.rereading) + second * mapping.slab_count + written
 
+    @property
+    def plan_units(self) -> tuple[Unit, ...]:
+        """Declare the buses into the array and out of it, words and sums side by side, and its elements."""
+        return Unit("input_bus", 2), Unit("pe", self.rows * self.columns), Unit("psum_bus", 2)
+
     def plan(self, task: Task) -> Plan:
         """Make three stages of a round for each column of outputs: words come, elements work, sums leave."""
         self.refuse_uncountable(task)
         mapping = self.mapping(task)
         slabs = list(mapping.slabs()) if task.macs else []
+        input_bus, element, psum_bus = self.plan_units
         stages: list[tuple[Unit, Callable[[], Iterator[Block]]]] = [
-            (Unit("input_bus", 2), lambda: (self._delivery(mapping, slab) for slab in slabs)),
-            (Unit("pe", self.rows * self.columns), lambda: self._passes(task, mapping, slabs)),
-            (Unit("psum_bus", 2), lambda: (self._collection(mapping, slab) for slab in slabs)),
+            (input_bus, lambda: (self._delivery(mapping, slab) for slab in slabs)),
+            (element, lambda: self._passes(task, mapping, slabs)),
+            (psum_bus, lambda: (self._collection(mapping, slab) for slab in slabs)),
         ]
         return Plan(tuple(Stage(unit, blocks, slots=1) for unit, blocks in stages))
 

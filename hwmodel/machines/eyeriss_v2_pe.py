@@ -75,6 +75,11 @@ class EyerissV2PE(Machine):
         compressed_bits = int(task.weights.nonzeros_per_operand.sum()) * COMPRESSED_BITS
         return -(-dense_bytes * compressed_bits // (8 * task.weight_bytes))
 
+    @property
+    def plan_units(self) -> tuple[Unit, ...]:
+        """Declare the one processing element."""
+        return (Unit("pe", 1),)
+
     def plan(self, task: Task) -> Plan:
         """Make one round a window, with one job."""
         self.refuse_uncountable(task)
@@ -112,7 +117,8 @@ class EyerissV2PE(Machine):
                     shares=lambda events=events, row=row: Shares(events, row),  # type: ignore[misc]
                 )
 
-        return Plan((Stage(Unit("pe", 1), blocks),))
+        (element,) = self.plan_units
+        return Plan((Stage(element, blocks),))
 
 
 @compiled

@@ -436,3 +436,99 @@ def test_a_profile_needs_samples():
     with pytest.raises(ParameterError) as caught:
         new_chip(simpy.Environment()).profile(nn.ReLU(), [])
     assert str(caught.value) == "eventnet.Chip.profile: there are no samples, expected at least one. Give the model inputs."
+
+
+def test_a_forward_may_submit_and_cancel(model, image):
+    submitted, kept = [], []
+
+    def program(x):
+        submitted.append(chip.submit(nn.ReLU(), torch.ones(1, 512)))
+        x = x @ x
+        kept[0].cancel()
+        return x @ x
+
+    env = simpy.Environment()
+    chip = new_chip(env)
+    kept.append(chip.submit(program, torch.ones(32, 32)))
+    env.run()
+    assert (kept[0].value.status, kept[0].value.reason) == ("cancelled", "it was cancelled by its own code")
+    assert submitted[0].value.status == "done"
+    chip.check()
+
+
+@pytest.mark.parametrize("caught", [Exception, BaseException])
+def test_a_forward_that_catches_everything_is_cancelled_all_the_same(caught):
+    def program(x):
+        for _ in range(5):
+            try:
+                x = x @ x
+            except caught:
+                continue
+        return x
+
+    env = simpy.Environment()
+    chip = new_chip(env)
+    request = chip.submit(program, torch.ones(32, 32))
+    env.run(3)
+    request.cancel()
+    env.run()
+    assert (request.value.status, env.now) == ("cancelled", 3)
+    chip.check()
+
+
+def test_an_interrupt_from_the_keyboard_inside_a_forward_reaches_who_runs_and_the_chip_goes_on():
+    def program(x):
+        x = x @ x
+        raise KeyboardInterrupt
+
+    env = simpy.Environment()
+    chip = new_chip(env)
+    stopped, after = chip.submit(program, torch.ones(32, 32)), chip.submit(nn.ReLU(), torch.ones(1, 512))
+    with pytest.raises(KeyboardInterrupt):
+        env.run()
+    env.run()
+    assert (stopped.value.status, after.value.status) == ("failed", "done")
+    chip.check()
+
+
+def test_a_stop_iteration_in_forward_has_its_own_line():
+    def program(x):
+        return next(iter([]))  # nothing
+
+    env = simpy.Environment()
+    with pytest.raises(JobError, match=r"a job raised StopIteration in test_chip.py, line \d+, in program \(return next"):
+        env.run(new_chip(env).submit(program, torch.ones(2, 2)))
+
+
+def test_a_simulation_inside_a_forward_says_that_it_is_watched_already():
+    def program(x):
+        return eventnet.simulate(nn.ReLU(), x, progress=False)
+
+    env = simpy.Environment()
+    with pytest.raises(
+        JobError, match=r"a job raised UnsupportedError in test_chip.py, .*: eventnet.simulate: this thread is being"
+    ):
+        env.run(new_chip(env).submit(program, torch.ones(2, 2)))
+
+
+def test_one_model_on_two_chips_of_one_environment(model, image):
+    env = simpy.Environment()
+    first, second = new_chip(env), eventnet.Chip(env, "dadiannao", UNIT)
+    requests = first.submit(model, image), second.submit(model, image)
+    env.run()
+    assert all(request.value.run.agreement for request in requests)
+    assert torch.equal(requests[0].value.outputs, requests[1].value.outputs)
+    assert requests[0].value.finished < requests[1].value.finished
+
+
+def test_a_profiled_model_takes_notice_of_a_failed_lane(model, image):
+    env = simpy.Environment()
+    chip = new_chip(env)
+    with torch.no_grad():
+        chip.profile(model, [image])
+        chip.fail("lane", copy=3)
+        profiled = env.run(chip.submit(model, image))
+        other = new_chip(env)
+        other.fail("lane", copy=3)
+        played = env.run(other.submit(model, image))
+    assert (profiled.profiled, profiled.ticks) == (True, played.ticks)

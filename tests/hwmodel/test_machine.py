@@ -50,6 +50,10 @@ def test_parameters_are_checked_under_the_machines_name():
     assert str(error.value) == "machine 'heater': coils is 0, expected an integer of at least 1 (coils that glow)."
 
 
+def test_a_machine_need_not_declare_its_units():
+    assert Heater().plan_units == ()
+
+
 def test_a_machine_does_not_change():
     with pytest.raises(FrozenInstanceError):
         Heater().coils = 5  # type: ignore[misc]

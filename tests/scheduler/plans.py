@@ -15,6 +15,7 @@ from simpy.events import Process
 
 from hwmodel import EARLIEST, Block, Plan, Stage, Unit
 from scheduler import Outcome, play_process
+from scheduler.dispatch import StageRun
 from scheduler.ticks import TickEnvironment
 
 Job = tuple[int, int]  # copy, ticks
@@ -259,7 +260,9 @@ class FinishLog:
 Finishes = list[list[int | None]]  # of each job of each stage, None if it was not finished
 
 
-def begun(env: TickEnvironment, plan: PlainPlan) -> tuple[Process, Callable[[], Finishes]]:
+def begun(
+    env: TickEnvironment, plan: PlainPlan, stage_of: Callable[..., StageRun] | None = None
+) -> tuple[Process, Callable[[], Finishes]]:
     """Begin to play a plan; return the process, and what tells when each job of each stage was finished."""
     log = FinishLog(env)
     made: list[list[Block]] = [[] for _ in plan.stages]
@@ -267,7 +270,7 @@ def begun(env: TickEnvironment, plan: PlainPlan) -> tuple[Process, Callable[[], 
     for stage, blocks in zip(plan.plan().stages, made, strict=True):
         blocks += stage.blocks()
         stages.append(replace(stage, rounds=lambda blocks=blocks: blocks))
-    process = env.process(play_process(env, Plan(tuple(stages), drain=plan.drain), log))
+    process = env.process(play_process(env, Plan(tuple(stages), drain=plan.drain), log, stage_of=stage_of))
 
     def finishes() -> Finishes:
         return [[log.blocks.get(block, {}).get(job) for block in blocks for job in range(block.jobs)] for blocks in made]

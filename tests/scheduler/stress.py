@@ -1,6 +1,6 @@
 """Stress the ready queue, the dispatcher, lanes and whole plans: seeded steps, ``check()`` after every one, an oracle at the end.
 
-    python tests/scheduler/stress.py                       all four, on 200 seeds
+    python tests/scheduler/stress.py                       all five, on 200 seeds
     python tests/scheduler/stress.py plan --seed 7         one of them on one seed, every step printed
     python tests/scheduler/stress.py plan --seed 7 --steps 31    the same up to a step
     python tests/scheduler/stress.py plan --seed 7 --fault drop  with something broken on the way, to see it noticed
@@ -25,6 +25,7 @@ from plans import Law, begun, random_plan
 import scheduler.engine
 from scheduler import ReadyQueue
 from scheduler.dispatch import Dispatcher, StageRun
+from scheduler.faults import Fault, FaultyStage, NoUnitLeftError
 from scheduler.lane import Bell, Job, Lane
 from scheduler.ticks import TickEnvironment
 
@@ -194,7 +195,48 @@ def plan(rng: Random, fault: str | None = None) -> Steps:
         assert not stage.dispatcher.ready
 
 
-STRESSES = {stress.__name__: stress for stress in (queue, dispatcher, lanes, plan)}
+def failing(rng: Random, fault: str | None = None) -> Steps:
+    """Play a random plan while copies fail and recover; no job may be lost or done twice, up to the last one that can be done."""
+    made = random_plan(rng)
+    env, stages = TickEnvironment(), []
+    units = [(stage.unit.name, copy) for stage in made.plan().stages for copy in range(stage.unit.copies)]
+    faults = []
+    for unit, copy in units * 2:
+        if rng.random() < 0.4:
+            begin = rng.randint(0, 15)
+            faults.append(Fault(unit, copy, begin, begin + rng.randint(1, 15) if rng.random() < 0.8 else None))
+
+    def stage_of(*arguments) -> FaultyStage:
+        stages.append(FaultyStage(*arguments, faults=faults))
+        return stages[-1]
+
+    process, finishes = begun(env, made, stage_of)
+    yield f"{made}, {faults}"
+    lost = ""
+    while not lost and process.callbacks is not None:
+        try:
+            env.step()
+        except NoUnitLeftError as error:
+            lost = str(error)
+        for stage in stages:
+            stage.check()
+        yield f"tick {env.now}: {[(stage.issued, stage.finished, stage._down) for stage in stages]} {lost}"
+    done = [[tick for tick in of_stage if tick is not None] for of_stage in finishes()]
+    if lost:
+        assert any(all(stage._down) and stage._waiting() for stage in stages)
+        assert not any(fault.until is not None and fault.until > env.now for fault in faults if fault.unit in lost)
+        assert sum(len(of_stage) for of_stage in done) < sum(len(round_) for stage in made.stages for round_ in stage.rounds)
+        return
+    process.value.check()
+    assert [len(of_stage) for of_stage in done] == [sum(map(len, stage.rounds)) for stage in made.stages]
+    for stage in stages:
+        for faulty in stage._faults:  # a lane at work then was interrupted: it served no tick while it was down
+            stage_lane = stage.lanes[faulty.copy]
+            down = max(0, min(env.now, faulty.until or env.now) - faulty.at)
+            assert stage_lane.busy_ticks <= env.now - down
+
+
+STRESSES = {stress.__name__: stress for stress in (queue, dispatcher, lanes, plan, failing)}
 
 
 # What may break in a plan that is played. Each is done to a stage in which it can be, and tells whether there was one.

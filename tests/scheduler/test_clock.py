@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwmodel.errors import ParameterError
-from scheduler.clock import Clock, call_at
+from scheduler.clock import Alarm, Clock
 
 UNITS = (1.0, 1e-3, 1e-6, 1e-9, 60, 3600.0, 1 / 3)
 
@@ -42,7 +42,7 @@ def test_a_million_ticks_are_rounded_once():
 def test_something_happens_at_the_very_time_it_was_asked_for(now, time):
     env = simpy.Environment(now)
     happened = []
-    call_at(env, time, lambda _event: happened.append(env.now))
+    Alarm(env).set(time, lambda: happened.append(env.now))
     env.run()
     assert happened == [max(now, time)]
 

@@ -310,6 +310,18 @@ def test_every_action_has_a_price_and_every_copy_a_unit(machine, work):
     assert sum(priced.values()) > 0
     assert machine.prices.onchip_bytes(outcome.ledger, machine.name) > 0
     assert sum(unit.copies for unit in outcome.units) == outcome.busy_ticks.size == machine.plan(work.task).copies
+    assert set(outcome.units) <= set(machine.plan_units)
+
+
+@each_machine
+def test_every_declared_unit_has_work_in_some_plan(machine):
+    tasks = [
+        convolution(np.ones((1, 4, 4), np.float32), np.ones((1, 1, 3, 3), np.float32)),
+        matmul(np.ones((1, 4), np.float32), np.ones((4, 4), np.float32)),
+    ]
+    plans = [machine.plan(work.task) for work in tasks if machine.cannot_map(work.task) is None]
+    used = {stage.unit for plan in plans for stage in plan.stages if any(block.jobs for block in stage.blocks())}
+    assert used == set(machine.plan_units)
 
 
 @each_machine
