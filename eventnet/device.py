@@ -76,13 +76,6 @@ class Device:
         """
         return self.host is None and not plays_jobs(self.engine, self.trace)
 
-    def do_again(self, work: Work) -> Work:
-        """Do another vector task of the same size; see `repeats_itself`."""
-        if self.trace is not None:
-            self.trace.begin()
-            self.trace.add(work.outcome)
-        return work
-
     def _stored(self, task: Task, parameter: Parameter) -> Parameter:
         if not parameter.bytes:
             return parameter

@@ -19,7 +19,7 @@ from hwmodel.machine import Machine
 from hwmodel.offchip import Parameter
 from hwmodel.products import multiply_all
 from hwmodel.vector import VectorTask
-from scheduler.trace import Trace
+from scheduler.trace import Span, Trace
 
 
 @frozen
@@ -71,7 +71,7 @@ class Devices:
         self._baseline = _device(baseline, settings)
         every = [device for device in (*self._devices, self._baseline) if device is not None]
         self._repeats = all(device.repeats_itself for device in every)
-        self._vectors: dict[Hashable, list[tuple[Record, Work | None]]] = {}  # what vector tasks took, by size and part
+        self._vectors: dict[Hashable, list[tuple[Record, Span | None]]] = {}  # what vector tasks took, by size and part
         self._pipelined: dict[tuple[str, str], Record] = {}  # the same of what takes no time
         self._timing = [device for device in self._devices if device is not None]
         self._timed_runs = [run for run in self.runs if run.machine is not None]
@@ -107,7 +107,7 @@ class Devices:
         result, rounding = arithmetic.finish(product, expected if flows_on is None else flows_on, asked.like)
         for run, (device, work, verdict) in zip(self.runs, works, strict=True):
             record = product_record(asked.op, product, place, asked.pruned, rounding, device, work, verdict, *of_baseline)
-            run.add(record, work is not None)
+            run.add(record, run.trace.spans[-1] if work is not None and run.trace is not None else None)
         self.ticks += self.runs[0].records[-1].ticks
         return result
 
@@ -115,27 +115,27 @@ class Devices:
         """Let a vector operation take its time on every machine, and record it."""
         size = task.op, task.elements, task.results, task.part
         known = self._vectors.get(size)
+        again = known is not None
         if known is None:
             known = self._do_vector(task)
             if self._repeats:
                 self._vectors[size] = known
-        else:
-            for device, (_, work) in zip(self._timing, known, strict=True):
-                if work is not None:
-                    device.do_again(work)
-        for run, (record, work) in zip(self._timed_runs, known, strict=True):
-            run.add(record.of_call(place.name, place.call, activations, events), work is not None)
+        for run, (record, span) in zip(self._timed_runs, known, strict=True):
+            if again and span is not None and run.trace is not None:
+                run.trace.repeat(span)
+            run.add(record.of_call(place.name, place.call, activations, events), span)
         if self.runs[0].machine is not None:
             self.ticks += known[0][0].ticks
 
-    def _do_vector(self, task: VectorTask) -> list[tuple[Record, Work | None]]:
-        """Do a vector task on every machine; return its record on each, and what it took if it could be done."""
+    def _do_vector(self, task: VectorTask) -> list[tuple[Record, Span | None]]:
+        """Do a vector task on every machine; return its record on each, and its part of the trace if it could be done."""
         baseline = self._baseline if self._baseline and not self._baseline.cannot_map(task) else None
         baseline_work = baseline.do(task) if baseline is not None else None
         done = []
         for device in self._timing:
             work = None if device.cannot_map(task) else device.do(task)
-            done.append((vector_record(task, device, work, baseline, baseline_work), work))
+            span = device.trace.spans[-1] if work is not None and device.trace is not None else None
+            done.append((vector_record(task, device, work, baseline, baseline_work), span))
         return done
 
     def pipelined(self, task: VectorTask, place: Place, activations: int, events: int) -> None:

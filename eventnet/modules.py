@@ -159,7 +159,7 @@ def _watched_call(local: threading.local, original: Callable[..., Any]) -> Calla
         stack: ModuleStack | None = getattr(local, "stack", None)
         if stack is None:
             return original(module, *args, **kwargs)
-        stack.enter(module, (args, kwargs))
+        stack.enter(module, (args, kwargs) if kwargs else args)
         try:
             if original is nn.Module._wrapped_call_impl and module._compiled_call_impl is None:
                 return module._call_impl(*args, **kwargs)  # type: ignore[no-untyped-call]  # the original without its frame

@@ -83,11 +83,11 @@ class Run:
     trace: Trace | None = None
     spans: dict[Record, Span] = field(default_factory=dict)
 
-    def add(self, record: Record, done: bool) -> None:
-        """Take a record in, together with the last span of the trace if the machine has done its task."""
+    def add(self, record: Record, span: Span | None) -> None:
+        """Take a record in, together with its part of the trace if the machine has done its task."""
         self.records.append(record)
-        if done and self.trace is not None:
-            self.spans[record] = self.trace.spans[-1]
+        if span is not None:
+            self.spans[record] = span
 
     @property
     def timed_records(self) -> list[Record]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from hwmodel.compiled import compiled
@@ -17,13 +18,16 @@ if TYPE_CHECKING:
     from eventnet.operator import OperatorCall
 
 COUNTED = (torch.float32, torch.float64)  # PyTorch takes twenty times as long for these
-FEW = 512  # elements, that PyTorch has counted before another function is called
+FEW = 512  # elements, that numpy has counted before another function is called
 
 
 def nonzeros(tensor: torch.Tensor) -> int:
     """Count the nonzero elements of a tensor. Cost: a look at each, several at once where they lie side by side."""
-    if tensor.numel() > FEW and tensor.dtype in COUNTED and tensor.is_contiguous() and not tensor.is_neg():
-        return int(_count_nonzeros(tensor.detach().view(-1).numpy()))
+    if tensor.dtype in COUNTED:
+        if tensor.numel() <= FEW:
+            return int(np.count_nonzero(tensor.numpy(force=True)))
+        if tensor.is_contiguous() and not tensor.is_neg():
+            return int(_count_nonzeros(tensor.detach().view(-1).numpy()))
     signed = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}.get(tensor.dtype)
     return int(torch.count_nonzero(tensor if signed is None else tensor.view(signed)))  # PyTorch counts no unsigned ones
 

@@ -38,7 +38,9 @@ class VectorWork:
                 found.append(tensor)
         if not streamed:
             return ()
-        return tuple(found) if len(found) < 2 else tuple({_view(tensor): tensor for tensor in found}.values())
+        if len(found) < 2 or len(set(map(storage_key, found))) == len(found):
+            return tuple(found)
+        return tuple({_view(tensor): tensor for tensor in found}.values())
 
     def is_step(self, call: VectorCall, place: Place) -> bool:
         """Tell whether a call is a step of an operation of several operators, and charge that one at its first step.

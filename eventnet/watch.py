@@ -15,6 +15,7 @@ machines, and what flows on is the event-driven result; everything else PyTorch 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -296,12 +297,12 @@ class Watcher:
             return result, False, False
         taken = form.reads(vector_call)
         activations = count_elements(taken)
-        task = VectorTask(
-            op=form.op or operator.name,
-            elements=form.elements(activations, vector_call),
-            results=sum(map(torch.Tensor.numel, vector_call.results)),
-            name=place.name,
-            part="forward" if torch._C._current_autograd_node() is None else "input_gradient",
+        task = _vector_task(
+            form.op or operator.name,
+            form.elements(activations, vector_call),
+            sum(map(torch.Tensor.numel, vector_call.results)),
+            place.name,
+            "forward" if torch._C._current_autograd_node() is None else "input_gradient",
         )
         if not task.elements:
             return result, False, False
@@ -332,6 +333,9 @@ class Watcher:
         if not self._origins.is_static(tensor):
             return make()
         return self._weights.keep(tensor, what, make)
+
+
+_vector_task = lru_cache(maxsize=4096)(VectorTask)  # steps of a loop make the same ones
 
 
 @contextmanager

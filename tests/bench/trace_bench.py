@@ -50,5 +50,8 @@ def traced(machine: hwmodel.Machine, tasks: list[hwmodel.Task]) -> Run:
     run = Run(machine, None, {"progress": False}, trace=scheduler.Trace())
     for number, task in enumerate(tasks):
         outcome = scheduler.run(machine, task, values="reference", trace=run.trace)
-        run.add(Record(f"{number}", "convolution", ticks=outcome.ticks, busy_ticks=int(outcome.busy_ticks.sum())), done=True)
+        run.add(
+            Record(f"{number}", "convolution", ticks=outcome.ticks, busy_ticks=int(outcome.busy_ticks.sum())),
+            run.trace.spans[-1],
+        )
     return run
