@@ -15,12 +15,14 @@ from eventnet.run import Run
 from eventnet.simulate import simulate, verify
 from eventnet.watch import Watcher, watch
 from hwmodel.errors import EventNetError
+from scheduler.gating import PowerGating
 
 __all__ = [
     "Agreement",
     "Chip",
     "EventNetError",
     "Fixed16",
+    "PowerGating",
     "Record",
     "Run",
     "Watcher",

@@ -1,6 +1,7 @@
 """A modelled machine in anyone's SimPy environment, to which PyTorch models are submitted."""
 
 from collections.abc import Callable, Iterable, Mapping
+from inspect import signature
 from typing import Any
 
 from simpy import Environment
@@ -9,6 +10,7 @@ import scheduler
 from eventnet.job import Job, job
 from eventnet.samples import inputs_of
 from eventnet.watch import MachineLike, one_machine
+from hwmodel.catalogue import expected_one_of
 from hwmodel.errors import ParameterError
 from scheduler import Profile, Request
 
@@ -41,6 +43,10 @@ class Chip(scheduler.Chip):
         self, env: Environment, machine: MachineLike = "cnvlutin", seconds_per_unit: float = 1.0, **parameters: Any
     ) -> None:
         found = one_machine(self.where, "machine", machine)
+        known = list(signature(scheduler.Chip).parameters)
+        for name in parameters:
+            if name not in known:
+                raise ParameterError(f"{self.where}: there is no argument {name!r}, {expected_one_of(name, known)}")
         super().__init__(env, found, seconds_per_unit, **parameters)  # type: ignore[arg-type]  # None is refused there
         self._profiles: dict[int, tuple[Any, Profile]] = {}
 
@@ -56,7 +62,8 @@ class Chip(scheduler.Chip):
     ) -> Request:
         """Give the chip a model with its inputs; return the event to yield, whose value is a `scheduler.Result`.
 
-        A model that was profiled is served from its profile, and the result says so.
+        A model that was profiled on this chip is served from its profile, whatever its inputs are: the result says so, and has
+        neither outputs nor a run.
 
         Parameters
         ----------
@@ -105,6 +112,10 @@ class Chip(scheduler.Chip):
         Profile
             Which may be submitted to other chips of the same machine, too.
         """
+        if not isinstance(samples, Iterable):
+            raise ParameterError(
+                f"{self.where}.profile: samples is {samples!r}, expected tensors, tuples of arguments or dicts to go through."
+            )
         jobs: list[Job] = []
         for sample in samples:
             args, kwargs = inputs_of(sample)

@@ -130,7 +130,7 @@ def job(model: Callable[..., Any], *args: Any, kwargs: Mapping[str, Any] | None 
                 f"{where}: there is no argument {flag!r}, expected those of eventnet.simulate without {', '.join(NOT_HERE)}. "
                 "The chip's detail says how tasks are played."
             )
-    settings = settings_of(where, {**flags, "progress": False})
+    settings = settings_of(where, {**flags, "progress": False}, NOT_HERE)
     if isinstance(model, nn.Module):
         settings.check_modules(where, [name for name, _ in model.named_modules() if name] or [type(model).__name__])
     return Job(model, args, dict(kwargs or {}), settings)

@@ -178,6 +178,19 @@ class Run:
         return lacking if self.machine is None else (*self.machine.remarks(self.ledger), *lacking)
 
     @property
+    def lacks(self) -> str:
+        """Say in a sentence which products took no time, and why; empty if all of them did."""
+        left = [record for record in self.records if record.macs and not record.timed]
+        if not left or self.machine is None:
+            return ""
+        why = next((f", since {record.why}" for record in left if record.why), "")
+        first = f"{left[0].op} in {left[0].name or 'the program'}"
+        return (
+            f"{len(left)} of {sum(record.macs > 0 for record in self.records)} products took no time on machine "
+            f"{self.machine.name!r} (coverage {self.coverage:.1%}): {first} was left to PyTorch{why}"
+        )
+
+    @property
     def speedup(self) -> float | None:
         """Baseline seconds over seconds, all tasks; None without a baseline that did them all, or when no time passed."""
         return self._speedup(self.timed_records)

@@ -157,10 +157,14 @@ def _simulate_samples(
     settings: Settings,
 ) -> Samples:
     where = "eventnet.simulate"
-    if args or kwargs or len(machines) != 1:
+    if args or kwargs:
         raise ParameterError(
-            f"{where}: samples are given together with {'other inputs' if args or kwargs else 'several machines'}, "
-            "expected samples alone and one machine. Put every input of a sample into its tuple or dict."
+            f"{where}: samples are given together with other inputs, expected samples alone. Put every input of a sample into "
+            "its tuple or dict."
+        )
+    if len(machines) != 1:
+        raise ParameterError(
+            f"{where}: samples are given together with {len(machines)} machines, expected one. Call it for each machine."
         )
     if not isinstance(samples, Iterable):
         raise ParameterError(f"{where}: samples is {samples!r}, expected tensors, tuples of arguments or dicts to go through.")

@@ -374,12 +374,13 @@ def watch(
         yield watcher
 
 
-def settings_of(where: str, flags: dict[str, Any]) -> Settings:
-    """Make checked settings of keyword arguments."""
+def settings_of(where: str, flags: dict[str, Any], without: Sequence[str] = ()) -> Settings:
+    """Make checked settings of keyword arguments; an error's sentence does not offer some of them."""
     known = Settings().as_dict()
     for name in flags:
         if name not in known:
-            raise ParameterError(f"{where}: there is no argument {name!r}, expected one of {', '.join(sorted(known))}.")
+            offered = ", ".join(sorted(known.keys() - set(without)))
+            raise ParameterError(f"{where}: there is no argument {name!r}, expected one of {offered}.")
     settings = Settings(**flags)
     settings.check(where)
     return settings

@@ -102,7 +102,7 @@ class Chip(Server):
         detail: str = "operator",
         history: float | None = None,
     ) -> None:
-        self._check(env, machine, queue_limit, power_gating, policy, detail, history)
+        self._check(env, machine, queue_limit, power_gating, policy, preemptive, detail, history)
         clock = Clock(env.now, seconds_per_unit, machine.clock_hz, self.where)
         kept = None if history is None else round(clock.ticks_per_unit * clock.exact(history))
         super().__init__(env, machine, clock, power_gating, policy, preemptive, detail == "job", kept)
@@ -112,7 +112,15 @@ class Chip(Server):
         self.detail = detail
 
     def _check(
-        self, env: Any, machine: Any, queue_limit: Any, power_gating: Any, policy: Any, detail: Any, history: Any
+        self,
+        env: Any,
+        machine: Any,
+        queue_limit: Any,
+        power_gating: Any,
+        policy: Any,
+        preemptive: Any,
+        detail: Any,
+        history: Any,
     ) -> None:
         if not isinstance(env, Environment) or not isinstance(machine, Machine):
             raise ParameterError(
@@ -128,6 +136,8 @@ class Chip(Server):
             raise ParameterError(
                 f"{self.where}: history is {history!r}, expected a number of at least 0, in the environment's units, or None."
             )
+        if not isinstance(preemptive, bool):
+            raise ParameterError(f"{self.where}: preemptive is {preemptive!r}, expected True or False.")
         for name, value, known in (("policy", policy, POLICIES), ("detail", detail, DETAILS)):
             if value not in known:
                 raise UnknownNameError(f"{self.where}: {name} is {value!r}, {expected_one_of(str(value), known)}")
@@ -160,9 +170,11 @@ class Chip(Server):
         where = f"{self.where}.submit"
         check_submission(priority, deadline, expected, where)
         profile = job if isinstance(job, Profile) else None
-        if profile is not None and profile.machine != self.machine.name:
+        if profile is not None and not profile.fits(self.machine):
+            measured = profile.machine if isinstance(profile.machine, str) else profile.machine.name
+            other = " with other parameters" if measured == self.machine.name else ""
             raise ParameterError(
-                f"{where}: the profile was measured on machine {profile.machine!r}, expected {self.machine.name!r}, the "
+                f"{where}: the profile was measured on machine {measured!r}{other}, expected {self.machine.name!r}, the "
                 "chip's. Measure one on a chip of this machine."
             )
         if expected is None and self.policy == "shortest":
@@ -241,7 +253,7 @@ class Chip(Server):
 
         found = [measured(job, machine, seconds) for job in again]
         ticks, dynamic, offchip = ([one[part] for one in found] for part in range(3))
-        return Profile(machine.name, ticks, dynamic, offchip, seed, remeasure)
+        return Profile(machine, ticks, dynamic, offchip, seed, remeasure)
 
     # Faults
 

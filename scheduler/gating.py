@@ -18,9 +18,10 @@ class PowerGating:
     after
         How long it is idle before, in the environment's units.
     wake
-        How long it takes to switch them on again, in the environment's units: a job waits for it.
+        How long it takes to switch them on again, in the environment's units, rounded to ticks: a job waits for it, and all
+        static power is drawn meanwhile.
     wake_pj
-        What that costs.
+        What that costs beside the static power.
     components
         The names of the machine's components with static power that are switched off; None for all.
     leakage

@@ -12,6 +12,7 @@ from math import ceil
 import numpy as np
 
 from hwmodel.errors import EventNetError, ParameterError
+from hwmodel.machine import Machine
 from scheduler.faults import Fault, NoUnitLeftError
 from scheduler.service import Service
 
@@ -34,7 +35,7 @@ class Profile:
     Attributes
     ----------
     machine
-        The name of the machine that it was measured on.
+        What it was measured on: the machine, or the name of any of that kind.
     ticks
         How long each measured job took.
     dynamic, offchip
@@ -50,7 +51,7 @@ class Profile:
         If there are no measures, or not as many of each.
     """
 
-    machine: str
+    machine: Machine | str
     ticks: Sequence[int]
     dynamic: Sequence[int]
     offchip: Sequence[int]
@@ -77,6 +78,10 @@ class Profile:
     def variance_ticks(self) -> float:
         """Return the variance of the service times, of which the measured ones are all there are."""
         return float(np.var(self.ticks))
+
+    def fits(self, machine: Machine) -> bool:
+        """Tell whether it holds on a machine: the same, parameters included."""
+        return self.machine == (machine.name if isinstance(self.machine, str) else machine)
 
     def draw(self) -> int:
         """Choose a sample; return its number. Cost: a constant, some thousand numbers at a time."""

@@ -29,7 +29,7 @@ class Result:
         ``"done"``; ``"refused"`` if the queue was full; ``"cancelled"``; ``"failed"`` if no unit was left to do it, or if
         it is a profile that does not know what it takes with the units that are left.
     reason
-        Why it was not done; empty if it was.
+        Why it was not done; if it was, which of its work the machine could not do, empty if it did all.
     outputs, run
         What the job returned, and its report: an `eventnet.Run`, or the outcomes of plain tasks. None if it was not done.
     ticks
@@ -37,9 +37,11 @@ class Result:
     submitted, started, finished
         In the environment's time; ``started`` is None if it never was.
     waited
-        How long it was in the queue, in the environment's units; after preemptions too.
+        How long it was in the queue, after preemptions too, and waited for its units to be switched on, in the environment's
+        units.
     energy_pj
-        Dynamic and off-chip energy of its tasks, and static energy while the chip worked on it.
+        Dynamic and off-chip energy of its tasks, and static energy while the chip worked on it; switching its units on is the
+        chip's (`Chip.energy_pj`).
     profiled
         Whether time and energy were drawn from a `scheduler.Profile` instead of being worked out.
     deadline
@@ -134,3 +136,5 @@ def check_submission(priority: Any, deadline: Any, expected: Any, where: str) ->
     for name, value, may_be_none in (("priority", priority, False), ("deadline", deadline, True), ("expected", expected, True)):
         if not is_number(value) and not (may_be_none and value is None):
             raise ParameterError(f"{where}: {name} is {value!r}, expected a number{' or None' if may_be_none else ''}.")
+    if expected is not None and expected < 0:
+        raise ParameterError(f"{where}: expected is {expected!r}, expected a time of at least 0.")

@@ -120,7 +120,10 @@ class Server(Metered):
                 given = self._given(request, problem)
             except StopIteration as stop:
                 request.outputs, request.run = stop.value
-                self._leave(request, "cancelled" if request.unwanted else "done", BY_ITSELF if request.unwanted else "")
+                if request.unwanted:
+                    self._leave(request, "cancelled", BY_ITSELF)
+                else:
+                    self._leave(request, "done", getattr(request.run, "lacks", ""))
                 return
             except Exception as error:
                 self._leave(request, "failed", "", explained(error, self.where))

@@ -432,6 +432,56 @@ def test_a_job_is_of_something_that_can_be_called():
     assert str(caught.value) == "eventnet.job: model is 3, expected a module or a function that computes with PyTorch."
 
 
+def test_a_chip_says_which_arguments_it_has():
+    with pytest.raises(ParameterError) as caught:
+        eventnet.Chip(simpy.Environment(), "cnvlutin", powergating=None)
+    assert str(caught.value) == (
+        "eventnet.Chip: there is no argument 'powergating', expected one of detail, env, history, machine, policy, power_gating, "
+        "preemptive, queue_limit, seconds_per_unit. Did you mean 'power_gating'?"
+    )
+
+
+def test_flags_of_a_job_leave_out_what_the_chip_decides():
+    with pytest.raises(ParameterError) as caught:
+        new_chip(simpy.Environment()).submit(nn.ReLU(), torch.ones(1), prio=1)
+    assert str(caught.value) == (
+        "eventnet.job: there is no argument 'prio', expected one of first_layer, leading, numerics, offchip, strict, threshold, "
+        "values."
+    )
+
+
+def test_a_profile_of_what_cannot_be_gone_through_is_refused():
+    with pytest.raises(ParameterError) as caught:
+        new_chip(simpy.Environment()).profile(nn.ReLU(), 4)
+    assert str(caught.value) == (
+        "eventnet.Chip.profile: samples is 4, expected tensors, tuples of arguments or dicts to go through."
+    )
+
+
+def test_a_profile_holds_on_a_machine_of_the_same_parameters_alone():
+    env, layer = simpy.Environment(), nn.Linear(64, 64)
+    profile = eventnet.Chip(env, "cnvlutin").profile(layer, [torch.ones(1, 64)])
+    assert env.run(eventnet.Chip(env, hwmodel.load("cnvlutin")).submit(profile)).done
+    with pytest.raises(ParameterError) as caught:
+        eventnet.Chip(env, hwmodel.load("cnvlutin", lanes=8)).submit(profile)
+    assert str(caught.value) == (
+        "eventnet.Chip.submit: the profile was measured on machine 'cnvlutin' with other parameters, expected 'cnvlutin', the "
+        "chip's. Measure one on a chip of this machine."
+    )
+
+
+def test_a_result_says_what_the_machine_could_not_do():
+    env = simpy.Environment()
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 3))
+    result = env.run(eventnet.Chip(env, "eie").submit(model, torch.ones(1, 1, 4, 4)))
+    assert result.done
+    assert result.reason == (
+        "1 of 2 products took no time on machine 'eie' (coverage 25.0%): convolution in 0 was left to PyTorch, since it maps fully "
+        "connected layers, and this is a convolution"
+    )
+    assert env.run(eventnet.Chip(env, "cnvlutin").submit(model, torch.ones(1, 1, 4, 4))).reason == ""
+
+
 def test_a_profile_needs_samples():
     with pytest.raises(ParameterError) as caught:
         new_chip(simpy.Environment()).profile(nn.ReLU(), [])

@@ -259,15 +259,19 @@ def test_integer_outputs_that_differ_are_a_disagreement():
         ),
         (
             {"samples": [torch.ones(1, 4)]},
-            "eventnet.simulate: samples are given together with other inputs, expected samples alone and one machine. Put every "
+            "eventnet.simulate: samples are given together with other inputs, expected samples alone. Put every "
             "input of a sample into its tuple or dict.",
+        ),
+        (
+            {"machine": ["cnvlutin", "dadiannao"], "samples": [torch.ones(1, 4)], "no_inputs": True},
+            "eventnet.simulate: samples are given together with 2 machines, expected one. Call it for each machine.",
         ),
     ],
 )
 def test_bad_arguments_get_one_clear_sentence(flags, message):
     model = nn.Sequential(nn.Linear(4, 3), nn.ReLU())
     with pytest.raises(eventnet.EventNetError, match=f"^{re.escape(message)}$"):
-        eventnet.simulate(model, torch.ones(1, 4), **flags)
+        eventnet.simulate(model, *([] if flags.pop("no_inputs", False) else [torch.ones(1, 4)]), **flags)
 
 
 def test_a_wrong_channel_count_says_what_was_expected():
