@@ -139,7 +139,7 @@ class _Calls:
         with self._lock:
             if not self._watching:
                 self._original = nn.Module.__call__
-                self._watched = _watched_call(self._local, self._original)
+                self._watched = self._watched_call(self._original)
                 nn.Module.__call__ = self._watched  # type: ignore[method-assign]
             self._watching.add(threading.get_ident())
             self._local.stack = stack
@@ -151,23 +151,27 @@ class _Calls:
             if not self._watching and nn.Module.__call__ is self._watched:  # or somebody has put another one above it
                 nn.Module.__call__ = self._original  # type: ignore[method-assign]
 
+    def _watched_call(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a module's call that keeps the stack of the thread that it is made in.
 
-def _watched_call(local: threading.local, original: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a module's call that keeps the stack of the thread that it is made in."""
+        It does nothing of its own once there is a newer one, below which it may still be called: what somebody else has put
+        above it outlasts `end`, or puts it back afterwards.
+        """
+        local = self._local
 
-    def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        stack: ModuleStack | None = getattr(local, "stack", None)
-        if stack is None:
-            return original(module, *args, **kwargs)
-        stack.enter(module, (args, kwargs) if kwargs else args)
-        try:
-            if original is nn.Module._wrapped_call_impl and module._compiled_call_impl is None:
-                return module._call_impl(*args, **kwargs)  # type: ignore[no-untyped-call]  # the original without its frame
-            return original(module, *args, **kwargs)
-        finally:
-            stack.leave()
+        def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            stack: ModuleStack | None = getattr(local, "stack", None)
+            if stack is None or self._watched is not call:
+                return original(module, *args, **kwargs)
+            stack.enter(module, (args, kwargs))
+            try:
+                if original is nn.Module._wrapped_call_impl and module._compiled_call_impl is None:
+                    return module._call_impl(*args, **kwargs)  # type: ignore[no-untyped-call]  # the original without its frame
+                return original(module, *args, **kwargs)
+            finally:
+                stack.leave()
 
-    return call
+        return call
 
 
 CALLS = _Calls()

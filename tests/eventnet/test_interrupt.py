@@ -179,7 +179,7 @@ def test_an_interrupted_watch_leaves_pytorch_as_it_was():
     "moment",
     [
         "eventnet.progress.Bar.__init__",
-        "eventnet.modules._watched_call",
+        "eventnet.modules._Calls._watched_call",
         "eventnet.modes.OperatorMode.__enter__",
     ],
 )

@@ -364,6 +364,23 @@ def test_a_call_that_somebody_else_puts_above_ours_stays(monkeypatch):
         nn.Module.__call__ = before
 
 
+@pytest.mark.parametrize("taken_off", [False, True], ids=["stays", "put back later"])
+def test_a_call_of_ours_that_somebody_else_keeps_counts_no_module_twice(taken_off):
+    before, layer = nn.Module.__call__, nn.Linear(4, 2)
+    with eventnet.watch():
+        watched = nn.Module.__call__
+        nn.Module.__call__ = lambda module, *args, **kwargs: watched(module, *args, **kwargs)
+    if taken_off:
+        nn.Module.__call__ = watched
+    try:
+        with eventnet.watch() as watcher:
+            for _ in range(3):
+                layer(torch.ones(1, 4))
+        assert [(record.name, record.call) for record in watcher.run.timed_records] == [("Linear", call) for call in range(3)]
+    finally:
+        nn.Module.__call__ = before
+
+
 def test_a_module_that_calls_its_own_way_is_named_too():
     class Doubles(nn.Linear):
         def __call__(self, x):
