@@ -102,7 +102,7 @@ class FaultyStage(StageRun):
         self._faults = [fault for fault in faults if fault.unit == self.stage.unit.name]
         self._down = [0] * len(self.lanes)  # by how many faults
         self._recoveries_left = sum(fault.until is not None for fault in self._faults)
-        self._unplaced: list[tuple[int, Job]] = []
+        self._unplaced: list[Job] = []
 
     def begin(self) -> None:
         """Start the lanes, and let the faults come in time."""
@@ -166,8 +166,9 @@ class FaultyStage(StageRun):
 
     def _place_waiting(self, _event: Event) -> None:
         waiting, self._unplaced = self._unplaced, []
-        for copy, job in waiting:
-            self._place(copy, job)
+        for job in waiting:
+            number, _, round_ = job
+            self._place(int(round_.work.block.copy[number]), job)  # the copy that the plan names
 
     def _deliver(self, round_: Round, first: int, stop: int) -> None:
         copies, ticks = round_.work.copies, round_.work.ticks
@@ -184,7 +185,7 @@ class FaultyStage(StageRun):
         if self._down[copy]:
             working = [lane for lane in self.lanes if not self._down[lane.index]]
             if not working:
-                self._unplaced.append((copy, job))
+                self._unplaced.append(job)
                 return
             lane = min(working, key=lambda one: (one.done_at, one.index))  # type: ignore[attr-defined]  # they are FaultyLanes
         else:
@@ -211,7 +212,7 @@ class FaultyStage(StageRun):
         raise NoUnitLeftError(f"no copy of unit {unit.name!r} is left, {unit.copies} have failed and none will recover")
 
     def _waiting(self) -> list[tuple[Round, int]]:
-        return super()._waiting() + [(round_, job) for _, (job, _, round_) in self._unplaced]
+        return super()._waiting() + [(round_, job) for job, _, round_ in self._unplaced]
 
     def check(self) -> None:
         """Assert what `StageRun.check` does, and that no copy that is down has work."""

@@ -99,7 +99,7 @@ class Metered:
 
     def when_used(self, pj: float) -> float:
         """Return when the chip will have drawn an energy in all, if nothing else happens; infinite if never."""
-        if not is_number(pj) or pj == inf:
+        if not is_number(pj) or abs(pj) == inf:
             raise ParameterError(f"{self.where}.when_used: pj is {pj!r}, expected a number of picojoules.")
         tick = self.timeline.reaches(quanta(float(pj)), self._reached)
         return inf if tick is None else self.clock.time_of(tick)

@@ -34,7 +34,8 @@ class Outages:
                 f"{self._where}: {unit!r} fails at {begin} until {until}, expected times in order and not before now, {now}."
             )
         first, last = self._clock.tick_at(begin), None if end == inf else self._clock.tick_at(end)
-        self._faults += [Fault(unit, one, first, last) for one in (range(copies) if copy is None else (int(copy),))]
+        if last is None or first < last:  # or it has recovered at the beginning of the tick at whose end it would fail
+            self._faults += [Fault(unit, one, first, last) for one in (range(copies) if copy is None else (int(copy),))]
         return first
 
     def _copies(self, unit: str) -> int:

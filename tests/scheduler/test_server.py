@@ -4,6 +4,7 @@ import pytest
 import simpy
 
 import hwmodel
+import scheduler
 from hwmodel.errors import ParameterError, UnknownNameError
 from scheduler import Chip, JobError, PowerGating, Profile
 
@@ -280,6 +281,25 @@ def test_faults_have_times_in_order(chip, times):
     )
 
 
+@pytest.mark.parametrize("detail", ["operator", "job"])
+@pytest.mark.parametrize("until", [5.4, 6])
+def test_a_fault_that_is_over_within_its_tick_is_none(env, detail, until):
+    chip = Chip(env, hwmodel.load("cnvlutin", lanes=1, clock_hz=1e9), 1e-9, detail=detail)
+    chip.fail("lane", at=5.2, until=until)
+    result = env.run(chip.submit(work(1, 4, 3, 10)))
+    alone = env.run(Chip(env, chip.machine, 1e-9).submit(work(1, 4, 3, 10)))
+    assert (result.status, result.ticks) == ("done", alone.ticks)
+    chip.check()
+
+
+def test_jobs_that_wait_for_a_recovery_go_to_the_copies_that_the_plan_names(env, chip):
+    layer = hwmodel.Task.convolution((16, 8, 8), (16, 16, 3, 3))
+    alone = scheduler.run(MACHINE, layer).ticks
+    chip.fail("lane", at=20, until=50)
+    result = env.run(chip.submit([layer]))
+    assert alone + 30 <= result.ticks <= 50 + alone
+
+
 @pytest.mark.parametrize("unit", ["lanes", 3, ["lane"]])
 def test_a_unit_is_one_that_the_machine_declares(chip, unit):
     with pytest.raises(UnknownNameError, match="machine 'cnvlutin' has no unit"):
@@ -308,6 +328,7 @@ def test_a_machine_that_does_not_declare_its_units_has_none_that_fail(env, chip,
         (lambda chip: chip.energy_pj(0, float("inf")), "energy_pj: the time is inf, expected a number, as env.now is."),
         (lambda chip: chip.energy_pj("a", 3), "energy_pj: the time is 'a', expected a number, as env.now is."),
         (lambda chip: chip.when_used(None), "when_used: pj is None, expected a number of picojoules."),
+        (lambda chip: chip.when_used(-float("inf")), "when_used: pj is -inf, expected a number of picojoules."),
     ],
 )
 def test_questions_that_mean_nothing_are_refused(chip, ask, message):
