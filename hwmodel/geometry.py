@@ -20,7 +20,7 @@ from hwmodel.taps import all_taps, convolution_taps, transposed_targets, whole
 
 Kind = Literal["convolution", "matmul"]
 Shape = tuple[int, ...]
-KEPT = 1024  # geometries of one kind
+KEPT = 256  # geometries of one kind; a weight gradient's of 64 channels and 100 x 100 positions holds 8 MB
 
 
 @frozen

@@ -100,7 +100,7 @@ class Task:
                 f"{where}: weights have {len(shape_of(weights))} dimensions, expected 3, 4 or 5 "
                 "(filters, channels of a group, and one to three of the kernel)."
             )
-        check_integer(where, "groups", groups, minimum=1)
+        groups = check_integer(where, "groups", groups, minimum=1)
         shape = geometry.convolution(
             where,
             shape_of(activations),
@@ -187,7 +187,7 @@ class Task:
         """
         where = f"Task.transposed_convolution {name!r}" if name else "Task.transposed_convolution"
         dimensions = len(shape_of(weights)) - 2
-        check_integer(where, "groups", groups, minimum=1)
+        groups = check_integer(where, "groups", groups, minimum=1)
         shape = geometry.transposed_convolution(
             where,
             shape_of(activations),
@@ -235,14 +235,17 @@ class Task:
         ------
         ShapeError
             If the gradient is not as large as the convolution's output, or there are several samples.
+        ParameterError
+            If a number is out of range.
         """
         where = f"Task.weight_gradient {name!r}" if name else "Task.weight_gradient"
         dimensions = len(kernel)
+        groups = check_integer(where, "groups", groups, minimum=1)
         shape = geometry.weight_gradient(
             where,
             shape_of(activations),
             shape_of(gradient),
-            tuple(kernel),
+            per_dimension(where, "kernel", tuple(kernel), dimensions, minimum=1),
             per_dimension(where, "stride", stride, dimensions, minimum=1),
             per_dimension(where, "padding", padding, dimensions, minimum=0),
             per_dimension(where, "dilation", dilation, dimensions, minimum=1),

@@ -339,3 +339,27 @@ def test_operands_that_are_neither_arrays_nor_shapes_are_refused(operand):
 def test_events_that_windows_read_once_are_those_of_the_tensor(task, once):
     assert task.geometry.reads_each_once is once
     assert task.events_covered == task.events_of_windows.sum()
+
+
+@pytest.mark.parametrize("groups", [np.int64(2), 2])
+def test_a_geometry_that_tasks_share_counts_in_integers_that_hold_any_number(groups):
+    convolution = Task.convolution((4, 5, 7), (2, 2, 3, 3), groups=groups)
+    transposed = Task.transposed_convolution((4, 5, 7), (4, 1, 3, 3), groups=groups)
+    gradient = Task.weight_gradient((1, 4, 5, 7), (1, 2, 3, 5), kernel=[np.int64(3), 3], groups=groups)
+    assert [type(task.macs) for task in (convolution, transposed, gradient)] == [int] * 3
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({"groups": 0}, "groups is 0"),
+        ({"groups": True}, "groups is True"),
+        ({"groups": 1.0}, "groups is 1.0"),
+        ({"kernel": [3, 0]}, "kernel is 0"),
+        ({"kernel": [3, "3"]}, "kernel is '3'"),
+    ],
+)
+def test_numbers_of_a_weight_gradient_are_refused_if_they_are_none(given, found):
+    with pytest.raises(ParameterError) as error:
+        Task.weight_gradient((1, 4, 5, 5), (1, 2, 3, 3), **{"kernel": [3, 3], **given})
+    assert str(error.value) == f"Task.weight_gradient: {found}, expected an integer of at least 1."
