@@ -1,11 +1,13 @@
 """How a chip serves its jobs: one at a time, task by task, with one event in the environment at any moment.
 
-Server._take            a job is served now, or waits in the queue, in the order of the policy
-Server._begin         it has the chip, after a wake-up if the units are gated
-Server._go_on       its generator gives the next task
-serve             what that takes                                  (scheduler/service.py)
-Server._end       the task's end: the outcome goes back into the generator, or another job is more urgent
-Server._leave       the job's event gets its `Result`
+From a job's submission to its result:
+
+    Server._take          a job is served now, or waits in the queue, in the order of the policy
+      Server._begin       it has the chip, after a wake-up if the units are gated
+        Server._go_on     its generator gives the next task
+          serve           what that takes                                  (scheduler/service.py)
+        Server._end       the task's end: the outcome goes back into the generator, or another job is more urgent
+      Server._leave       the job's event gets its `Result`
 """
 
 import weakref
@@ -20,7 +22,7 @@ from hwmodel.machine import Machine
 from scheduler.books import Books
 from scheduler.clock import Alarm, Clock
 from scheduler.gating import PowerGating, Supply
-from scheduler.job import Step, explained, step_of
+from scheduler.job import JobError, Step, explained, step_of
 from scheduler.metered import Metered
 from scheduler.outages import Outages
 from scheduler.power import PowerTimeline, Prices, picojoules
@@ -119,6 +121,10 @@ class Server(Metered):
             try:
                 given = self._given(request, problem)
             except StopIteration as stop:
+                if not (isinstance(stop.value, tuple) and len(stop.value) == 2):
+                    found = type(stop.value).__name__
+                    self._leave(request, "failed", "", JobError(f"{self.where}: a job's steps returned a {found}, {A_PAIR}"))
+                    return
                 request.outputs, request.run = stop.value
                 if request.unwanted:
                     self._leave(request, "cancelled", BY_ITSELF)
@@ -319,6 +325,7 @@ class Server(Metered):
 
 
 BY_ITSELF = "it was cancelled by its own code"
+A_PAIR = "expected a pair, its outputs and its report. Return None for what there is none of."
 
 
 def _time_of(reference: "weakref.ref[Server]") -> float:

@@ -219,6 +219,23 @@ def test_a_generator_may_yield_from_a_list(env, chip):
     assert (result.outputs, result.ticks) == (2, 19)
 
 
+@pytest.mark.parametrize("returned", [None, 3, (1, 2, 3)])
+def test_steps_that_return_no_pair_fail_and_the_chip_goes_on(env, chip, returned):
+    class Steps:
+        def steps(self, machine, clock):
+            yield work(3)[0]
+            return returned
+
+    request, after = chip.submit(Steps()), chip.submit(work(4))
+    with pytest.raises(JobError) as caught:
+        env.run(request)
+    assert str(caught.value) == (
+        f"scheduler.Chip: a job's steps returned a {type(returned).__name__}, expected a pair, its outputs and its report. "
+        "Return None for what there is none of."
+    )
+    assert env.run(after).finished == 7
+
+
 # What the timeline has forgotten
 
 
