@@ -220,6 +220,12 @@ def weight_gradient(
     where: str, activations: Shape, gradient: Shape, kernel: Shape, strides: Shape, pads: Shape, dilations: Shape, groups: int
 ) -> Geometry:
     """Make the geometry of the gradient of a convolution's weights; see `Task.weight_gradient`."""
+    dimensions = len(kernel)
+    if {len(activations), len(gradient)} != {dimensions + 2} or activations[1] % groups or gradient[1] % groups:
+        raise ShapeError(
+            f"{where}: an input of shape {activations} and a gradient of shape {gradient} do not fit a kernel of {dimensions} "
+            f"dimensions and {groups} groups, expected (1, C, *spatial) and (1, F, *output), C and F multiples of {groups}."
+        )
     taps = [convolution_taps(where, *one) for one in zip(activations[2:], kernel, strides, pads, dilations, strict=True)]
     if activations[0] != 1 or gradient[0] != 1 or gradient[2:] != tuple(len(table) for table in taps):
         raise ShapeError(

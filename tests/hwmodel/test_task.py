@@ -363,3 +363,22 @@ def test_numbers_of_a_weight_gradient_are_refused_if_they_are_none(given, found)
     with pytest.raises(ParameterError) as error:
         Task.weight_gradient((1, 4, 5, 5), (1, 2, 3, 3), **{"kernel": [3, 3], **given})
     assert str(error.value) == f"Task.weight_gradient: {found}, expected an integer of at least 1."
+
+
+@pytest.mark.parametrize(
+    ("activations", "gradient", "kernel", "groups"),
+    [
+        ((1, 4, 5, 5), (1, 2, 3, 3), [3], 1),
+        ((4, 5, 5), (2, 3, 3), [3, 3], 1),
+        ((1, 3, 5, 5), (1, 2, 3, 3), [3, 3], 2),
+        ((1, 4, 5, 5), (1, 3, 3, 3), [3, 3], 2),
+    ],
+)
+def test_operands_of_a_weight_gradient_that_do_not_fit_are_refused(activations, gradient, kernel, groups):
+    with pytest.raises(ShapeError) as error:
+        Task.weight_gradient(activations, gradient, kernel, groups=groups)
+    assert str(error.value) == (
+        f"Task.weight_gradient: an input of shape {activations} and a gradient of shape {gradient} do not fit a kernel of "
+        f"{len(kernel)} dimensions and {groups} groups, expected (1, C, *spatial) and (1, F, *output), C and F multiples of "
+        f"{groups}."
+    )
