@@ -101,6 +101,11 @@ class Alarm:
         self._env = env
         self._event: Event | None = None
 
+    @property
+    def is_set(self) -> bool:
+        """Tell whether something is to be done."""
+        return self._event is not None
+
     def set(self, time: Time, do: Callable[[], None]) -> None:
         """Do something at a time, and not what was to be done."""
         if self._event is not None:

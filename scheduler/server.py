@@ -72,7 +72,7 @@ class Server(Metered):
 
     def _take(self, request: Request) -> None:
         """Serve a job now if nothing is served, else let it wait."""
-        if self._serving is not None or self._choosing:
+        if self._serving is not None or self._choosing or self._queue:  # they wait for nobody only behind an interrupt
             self._queue.add((request.rank, request))
         else:
             self._next(max(self._tick, self._reached), request)
@@ -321,7 +321,7 @@ class Server(Metered):
         assert self.busy_ticks + self.idle_ticks + self.wake_ticks == self._reached
         unfinished = len(self._queue) + (self._serving is not None)
         self._books.check(self.timeline, unfinished, self._step, self._service)
-        assert self._serving is not None or not self._queue
+        assert self._serving is not None or not self._queue or self._alarm.is_set
 
 
 BY_ITSELF = "it was cancelled by its own code"

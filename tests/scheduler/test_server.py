@@ -170,6 +170,21 @@ def test_an_interrupt_from_the_keyboard_goes_to_who_runs_and_the_chip_goes_on(en
     assert after.value.finished == 7
 
 
+def test_who_comes_right_after_an_interrupt_comes_after_those_who_wait(env, chip):
+    def job():
+        yield work(3)[0]
+        raise KeyboardInterrupt
+
+    chip.submit(job())
+    waits = chip.submit(work(4))
+    with pytest.raises(KeyboardInterrupt):
+        env.run()
+    chip.check()
+    later = chip.submit(work(4))
+    env.run()
+    assert (waits.value.finished, later.value.finished) == (7, 11)
+
+
 def test_an_interrupt_as_a_job_leaves_the_queue_does_not_stop_the_queue(env, chip):
     def job():
         raise KeyboardInterrupt
