@@ -11,7 +11,6 @@ from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProt
 from eventnet.onnx.types import TYPES, type_name
 from hwmodel.errors import DataError, UnsupportedError
 
-SIXTEEN_BITS = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
 TYPED_FIELDS: dict[int, str] = {
     TensorProto.FLOAT: "float_data",
     TensorProto.DOUBLE: "double_data",

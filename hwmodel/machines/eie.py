@@ -47,7 +47,6 @@ from hwmodel.task import Task
 
 LATENCY = RELEASE = 1  # a broadcast activation can be popped a tick later, and so can its slot be filled again
 DRAIN = 7  # of the authors' simulator
-POINTER_BITS = 16
 EVENTS_OF_A_BLOCK = 1 << 14  # times 64 jobs; rows of a product are never cut
 
 
