@@ -77,7 +77,7 @@ class VectorWork:
 
 def _view(tensor: torch.Tensor) -> Hashable:
     """Return what tells a view from all others."""
-    return storage_key(tensor), tensor.storage_offset(), tensor.shape, tensor.stride()
+    return storage_key(tensor), tensor.storage_offset(), tensor.shape, tensor.stride(), tensor.dtype
 
 
 def count_elements(tensors: Iterable[torch.Tensor]) -> int:

@@ -171,10 +171,10 @@ class Chip(Server):
         check_submission(priority, deadline, expected, where)
         profile = job if isinstance(job, Profile) else None
         if profile is not None and not profile.fits(self.machine):
-            measured = profile.machine if isinstance(profile.machine, str) else profile.machine.name
-            other = " with other parameters" if measured == self.machine.name else ""
+            measured_on = profile.machine if isinstance(profile.machine, str) else profile.machine.name
+            other = " with other parameters" if measured_on == self.machine.name else ""
             raise ParameterError(
-                f"{where}: the profile was measured on machine {measured!r}{other}, expected {self.machine.name!r}, the "
+                f"{where}: the profile was measured on machine {measured_on!r}{other}, expected {self.machine.name!r}, the "
                 "chip's. Measure one on a chip of this machine."
             )
         if expected is None and self.policy == "shortest":

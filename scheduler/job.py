@@ -144,7 +144,7 @@ def explained(error: Exception, where: str) -> JobError:
         return error
     if isinstance(error.__cause__, StopIteration):  # which no generator lets out
         error = error.__cause__
-    line = _line_of(error.__traceback__)
+    line = _line_of(error.__traceback__, own_only=isinstance(error, EventNetError))
     told = f" in {line}" if line else ""
     explained = JobError(f"{where}: a job raised {type(error).__name__}{told}: {error}")
     explained.__cause__ = error
@@ -155,13 +155,15 @@ PACKAGES = Path(__file__).parent.parent
 OURS = (*(f"{PACKAGES / name}{os.sep}" for name in ("hwmodel", "scheduler", "eventnet")), "<frozen")
 
 
-def _line_of(traceback: TracebackType | None) -> str:
-    """Describe the innermost line of a traceback that is the user's; that of a package if there is none."""
+def _line_of(traceback: TracebackType | None, own_only: bool) -> str:
+    """Describe the innermost line of a traceback that is the user's, else that of a package's module if it may be."""
     frames = list(walk_tb(traceback))
     own = [one for one in frames if "site-packages" not in (path := one[0].f_code.co_filename) and not path.startswith(OURS)]
-    if not frames:
+    modules = [one for one in frames if one[0].f_code.co_name == "forward"]
+    found = own if own_only else own or modules or frames
+    if not found:
         return ""
-    frame, number = (own or frames)[-1]
+    frame, number = found[-1]
     code = frame.f_code
     source = getline(code.co_filename, number, frame.f_globals).strip()
     return f"{Path(code.co_filename).name}, line {number}, in {code.co_name}" + (f" ({source})" if source else "")

@@ -12,6 +12,7 @@ from math import ceil
 import numpy as np
 
 from hwmodel.errors import EventNetError, ParameterError
+from hwmodel.lazy import lazy
 from hwmodel.machine import Machine
 from scheduler.faults import Fault, NoUnitLeftError
 from scheduler.service import Service
@@ -69,7 +70,7 @@ class Profile:
         self._services = [Service(None, "", *one, None) for one in zip(self.ticks, self.dynamic, self.offchip, strict=True)]
         self._with_down: dict[tuple[int, Down], Measured | NoUnitLeftError] = {}
 
-    @property
+    @lazy
     def mean_ticks(self) -> float:
         """Return the mean of the service times."""
         return float(np.mean(self.ticks))

@@ -541,6 +541,18 @@ def test_an_interrupt_from_the_keyboard_inside_a_forward_reaches_who_runs_and_th
     chip.check()
 
 
+def test_an_error_in_pytorchs_own_modules_is_told_at_their_forward():
+    env = simpy.Environment()
+    with pytest.raises(
+        JobError, match=r"^eventnet.Chip: a job raised RuntimeError in linear.py, line \d+, in forward \(return F"
+    ):
+        env.run(new_chip(env).submit(nn.Sequential(nn.Linear(4, 2)), torch.ones(1, 3)))
+    with pytest.raises(
+        JobError, match=r"^eventnet.Chip: a job raised ParameterError: eventnet.Chip: a job yielded a Tensor, exp"
+    ):
+        env.run(new_chip(env).submit(torch.ones(1, 3)))
+
+
 def test_a_stop_iteration_in_forward_has_its_own_line():
     def program(x):
         return next(iter([]))  # nothing
