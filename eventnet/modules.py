@@ -118,7 +118,8 @@ class _Calls:
     """The call of every module, replaced while anyone watches; it acts on the watching thread's stack alone.
 
     PyTorch's global hooks would do, but they cost a frame more of Python's stack for each module, a fifth of the depth to which
-    a program may call itself; they are not given keyword arguments, and not run when a forward is interrupted.
+    a program may call itself; they are not given keyword arguments, and not run when a forward is interrupted. What calls a
+    module by a `nn.Module.__call__` that it kept from before is not seen as its call, and neither is `module.forward(...)`.
 
     `end` undoes as much as `begin` has done, and may be called again, in case an interrupt cut either short.
     """

@@ -143,7 +143,8 @@ class Samples:
             self.disagreed = self.disagreed or []
             if not run.agreement:
                 self.disagreements += 1
-                self.disagreed += [self.count][: DISAGREED - len(self.disagreed)]
+                if len(self.disagreed) < DISAGREED:
+                    self.disagreed.append(self.count)
         self.count += 1
 
     def _check_machine(self, run: Run) -> None:

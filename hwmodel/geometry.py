@@ -201,10 +201,10 @@ def transposed_convolution(
     dimensions = len(weights) - 2
     with_frames = len(activations) == dimensions + 2
     frames, channels, *space = activations if with_frames else (1, *activations)
-    if len(space) != dimensions or channels != weights[0] or channels % groups:
+    if dimensions not in (1, 2, 3) or len(space) != dimensions or channels != weights[0] or channels % groups:
         raise ShapeError(
             f"{where}: activations of shape {activations} and weights of shape {weights} do not fit with {groups} groups, "
-            "expected ([frames,] C, *spatial) and (C, F / groups, *kernel)."
+            "expected ([frames,] C, *spatial) and (C, F / groups, *kernel) with one to three dimensions of space."
         )
     sizes = zip(space, weights[2:], strides, pads, output_pads, dilations, strict=True)
     targets = [transposed_targets(where, *one) for one in sizes]

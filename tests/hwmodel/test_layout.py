@@ -100,7 +100,7 @@ def test_a_gradient_of_another_size_is_refused():
 def test_channels_that_do_not_fit_a_transposed_convolution_are_refused():
     message = (
         "Task.transposed_convolution 'up': activations of shape (3, 8) and weights of shape (2, 4, 3) do not fit with 1 groups, "
-        "expected ([frames,] C, *spatial) and (C, F / groups, *kernel)."
+        "expected ([frames,] C, *spatial) and (C, F / groups, *kernel) with one to three dimensions of space."
     )
     with pytest.raises(ShapeError, match=f"^{re.escape(message)}$"):
         Task.transposed_convolution((3, 8), (2, 4, 3), name="up")
