@@ -93,7 +93,7 @@ class Arithmetic:
         self._module, self._backward, self._where = module, backward, where
         self._keep, self._lay_out, self._multiplied = keep, lay_out, multiplied
         self._rounded: dict[tuple[int, str], tuple[Tensor, Rounded]] = {}
-        self.arguments = dict(arguments)
+        self.arguments = arguments if self._numerics is OWN else dict(arguments)
         addend = arguments[form.addend] if form.addend else None
         if addend is not None and self._numerics is not OWN:
             read = addend if arguments.get("beta", 1) != 0 else torch.zeros_like(addend)  # beta 0: it is not read, NaN or not

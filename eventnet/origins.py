@@ -98,8 +98,9 @@ class Origins(Provenance):
             return NO_PARAMETER
         whole = product.second if product.gathered_from is None else product.gathered_from
         distinct = distinct_elements(whole)
+        needed = distinct if whole is product.second else min(distinct, distinct_elements(product.second))
         bits = product.task.weight_bits
-        size, read = distinct * bits // 8, min(distinct, distinct_elements(product.second)) * bits // 8
+        size, read = distinct * bits // 8, needed * bits // 8
         if (self.get(whole) or Mark.CONSTANT) & Mark.PARAMETER:
             return Parameter((storage_key(whole), whole.storage_offset(), distinct), size, read)
         self._computed[place] += 1  # computed anew from a parameter: the same one at each call of its module

@@ -48,9 +48,14 @@ class Provenance:
         """Return a tensor's mark; None if nothing that was seen made it."""
         return self._marks.get(storage_key(tensor))
 
-    def set(self, tensor: torch.Tensor, mark: int) -> None:
-        """Mark a tensor's storage; a parameter or buffer stays static whatever is written into it."""
+    def set(self, tensor: torch.Tensor, mark: int, in_pipeline: bool = False) -> None:
+        """Mark a tensor's storage; a parameter or buffer stays static whatever is written into it.
+
+        ``in_pipeline`` says that a product, or a function of one in the same pipeline, has just made it.
+        """
         key = storage_key(tensor)
+        if in_pipeline:
+            self._in_pipeline.add(key)
         found = self._marks.get(key)
         if found is None:
             self._references[key] = StorageWeakRef(stored(tensor).untyped_storage())
@@ -66,10 +71,6 @@ class Provenance:
     def task_begins(self) -> None:
         """Take note that machines turn to another task: what the one before made has left the pipeline."""
         self._in_pipeline.clear()
-
-    def keep_in_pipeline(self, tensor: torch.Tensor) -> None:
-        """Take note that a product, or a function of one in the same pipeline, has just made a tensor."""
-        self._in_pipeline.add(storage_key(tensor))
 
     def is_in_pipeline(self, tensor: torch.Tensor) -> bool:
         """Tell whether a tensor is a product that has just been made, or a view of one."""

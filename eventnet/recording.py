@@ -3,7 +3,7 @@
 from typing import Any
 
 from eventnet.agreement import Verdict
-from eventnet.arithmetic import Rounding
+from eventnet.arithmetic import AS_IT_IS, Rounding
 from eventnet.device import Device, Work
 from eventnet.modules import Place
 from eventnet.product import Product
@@ -40,7 +40,7 @@ def product_record(
         "events": task.events,
         "pruned": pruned,
         "zero_macs": task.zero_macs,
-        **vars(rounding),
+        **({} if rounding is AS_IT_IS else vars(rounding)),
         "verdict": verdict,
         "baseline_verdict": baseline_verdict,
     }

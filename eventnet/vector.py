@@ -119,9 +119,10 @@ def with_backward(*names: str) -> tuple[str, ...]:
 
 def distinct_elements(tensor: torch.Tensor) -> int:
     """Count a tensor's elements, those that ``expand`` repeats once."""
-    if tensor.is_contiguous():
+    strides = tensor.stride()
+    if 0 not in strides:
         return tensor.numel()
     count = 1
-    for size, stride in zip(tensor.shape, tensor.stride(), strict=True):
+    for size, stride in zip(tensor.shape, strides, strict=True):
         count *= size if stride or not size else 1
     return count

@@ -169,9 +169,7 @@ class Watcher:
             mark |= Mark.PRODUCT
         for tensor in (result,) if isinstance(result, torch.Tensor) else aten.tensors_in(result):
             if aten.has_values(tensor):
-                self._origins.set(tensor, mark)
-                if in_pipeline:
-                    self._origins.keep_in_pipeline(tensor)
+                self._origins.set(tensor, mark, in_pipeline)
         return result
 
     def _refuse_other_devices(self, form: Form, tensors: list[torch.Tensor], place: Place) -> None:
@@ -200,6 +198,8 @@ class Watcher:
             static -= {form.operands[0]}
         threshold = 0.0 if backward else self.settings.threshold_of(place.name)
         pruned = 0
+        if threshold:
+            arguments = dict(arguments)  # what PyTorch is given stays as it is
         for name in operands:
             if threshold and name not in static and arguments[name].is_floating_point() and aten.has_storage(arguments[name]):
                 arguments[name], dropped = _prune(arguments[name], threshold)
