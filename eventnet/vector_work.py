@@ -32,7 +32,8 @@ class VectorWork:
                 mark = self._origins.of(tensor, place)
             if mark & Mark.ELSEWHERE:
                 continue
-            tensor = aten.stored(tensor)
+            if tensor.layout is not aten.STRIDED:
+                tensor = aten.stored(tensor)
             streamed |= mark & Mark.STREAMED
             if not mark & (Mark.STATIC | Mark.DRAWN) and (tensor.dim() or mark & Mark.STREAMED):
                 found.append(tensor)
