@@ -328,3 +328,12 @@ def test_a_layer_that_a_machine_cannot_map_runs_without_ticks_and_a_sentence_say
     assert "not mapped convolution in 0: its filters are 13 x 13, and it takes at most 12 rows of 12 weights" in printed
     assert "other      in PyTorch, without ticks: convolution x1" in printed
     assert run.agreement
+
+
+def test_outputs_that_are_no_numbers_are_counted_and_told():
+    run = eventnet.simulate(nn.Linear(4, 2), torch.tensor([[1.0, float("nan"), 0.0, 2.0]]))
+    assert run.difference.not_finite == 2
+    assert str(run.difference) == (
+        "outputs differ from the untouched program's by at most 0 (0 relative); 2 of its elements are NaN or infinite"
+    )
+    assert eventnet.simulate(nn.Linear(4, 2), torch.ones(1, 4)).difference.not_finite == 0
