@@ -1,5 +1,6 @@
 """An interrupt leaves no half-written file, no thread, and PyTorch as it was: real signals to a process, and errors in a forward."""
 
+import gc
 import os
 import pkgutil
 import signal
@@ -49,6 +50,11 @@ sys.exit(eventnet.cli.main(sys.argv[1:]))
 """
 
 
+def hears_interrupts() -> None:
+    """Undo what the tests may have inherited: who starts them in the background tells them to ignore such signals."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def interrupted(folder: Path, moment: str) -> subprocess.Popen:
     """Run the command line in a folder, and interrupt it at a moment that it tells."""
     files = [argument for kind in ("json", "csv", "perfetto") for argument in (f"--{kind}", f"out.{kind}")]
@@ -58,6 +64,7 @@ def interrupted(folder: Path, moment: str) -> subprocess.Popen:
         env=os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(folder)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        preexec_fn=hears_interrupts,
         text=True,
     )
     assert process.stdout.readline() == "now\n"
@@ -95,6 +102,7 @@ def test_a_signal_during_a_long_operator_is_no_different(tmp_path):
         env=os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        preexec_fn=hears_interrupts,
     )
     seen = b""
     while b"operators" not in seen:
@@ -202,6 +210,7 @@ def test_an_interrupt_while_a_watch_begins_leaves_pytorch_as_it_was(monkeypatch,
     ["eventnet.progress.Bar.close", "eventnet.operations.Operations.forget", "eventnet.modules._Calls.end"],
 )
 def test_an_interrupt_while_a_watch_ends_leaves_pytorch_as_it_was(monkeypatch, moment):
+    gc.collect()  # of bars that others have left, which close when they die
     before, interrupts = state(), []
     owner, name = moment.rsplit(".", 1)
     real = getattr(pkgutil.resolve_name(owner), name)
