@@ -20,6 +20,9 @@ from hwmodel.errors import ParameterError
 Time = int | float
 
 
+MOST_TICKS = 1 << 63  # of a task: no simulation has more
+
+
 class Clock:
     """Ticks of a clock beside the time of an environment.
 
@@ -35,7 +38,7 @@ class Clock:
     Raises
     ------
     ParameterError
-        If a unit of time is not a number above 0.
+        If a unit of time is not a number above 0, or so small that ticks have no times in floats.
     """
 
     def __init__(self, epoch: Time, seconds_per_unit: float, clock_hz: float, where: str = "scheduler.Chip") -> None:
@@ -46,6 +49,13 @@ class Clock:
             )
         self._epoch = Fraction(plain(epoch))
         self.ticks_per_unit = self.exact(seconds_per_unit) * self.exact(clock_hz)
+        try:
+            float(MOST_TICKS / self.ticks_per_unit)
+        except OverflowError:
+            raise ParameterError(
+                f"{where}: seconds_per_unit is {seconds_per_unit!r}, so that no float holds the times of the machine's ticks, "
+                "expected a larger number. Say how many seconds one unit of the environment's time is."
+            ) from None
         self._denominator = self._epoch.denominator * self.ticks_per_unit.numerator
         self._first = self._epoch.numerator * self.ticks_per_unit.numerator
         self._step = self.ticks_per_unit.denominator * self._epoch.denominator

@@ -55,3 +55,12 @@ def test_a_unit_of_time_is_a_number_above_zero(unit):
         f"scheduler.Chip: seconds_per_unit is {unit!r}, expected a number above 0. "
         "It says how many seconds one unit of the environment's time is."
     )
+
+
+def test_units_in_which_no_tick_has_a_time_are_refused():
+    with pytest.raises(ParameterError) as caught:
+        Clock(0.0, 5e-324, 1e9)
+    assert str(caught.value) == (
+        "scheduler.Chip: seconds_per_unit is 5e-324, so that no float holds the times of the machine's ticks, expected a larger "
+        "number. Say how many seconds one unit of the environment's time is."
+    )
