@@ -1,5 +1,6 @@
 """What may be asked of a chip about power and time: now, in a span, and when a battery will be empty."""
 
+from abc import ABC, abstractmethod
 from math import inf
 from typing import Any
 
@@ -13,7 +14,7 @@ from scheduler.gating import Supply
 from scheduler.power import PJ, PowerTimeline, Tick, picojoules, quanta
 
 
-class Metered:
+class Metered(ABC):
     """Something in an environment with a clock of its own and a power timeline; a time in it is the environment's.
 
     Attributes
@@ -32,19 +33,19 @@ class Metered:
     _changed: Event | None = None
 
     @property
+    @abstractmethod
     def _reached(self) -> int:
         """Return the tick that it is now."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def busy_ticks(self) -> int:
         """Count the ticks that it has worked on jobs."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def wake_ticks(self) -> int:
         """Count the ticks that jobs have waited for its units to be switched on."""
-        raise NotImplementedError
 
     @property
     def idle_ticks(self) -> int:

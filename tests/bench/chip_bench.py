@@ -9,6 +9,7 @@ the other must end at the very time they should. All in processor time, since ot
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Generator
 from fractions import Fraction
 from pathlib import Path
 from time import process_time
@@ -93,6 +94,17 @@ def profile() -> scheduler.Profile:
 def requests() -> list[str]:
     gaps = np.random.default_rng(0).exponential(2000, REQUESTS).tolist()
 
+    def arrive(env: simpy.Environment, customer: Callable[[], Generator]) -> None:
+        """Let a customer come after each gap, until the last has gone."""
+
+        def source():
+            for gap in gaps:
+                yield env.timeout(gap)
+                env.process(customer())
+
+        env.process(source())
+        env.run()
+
     def bare() -> None:
         env = simpy.Environment()
         server = simpy.Resource(env)
@@ -102,13 +114,7 @@ def requests() -> list[str]:
                 yield request
                 yield env.timeout(1000)
 
-        def source():
-            for gap in gaps:
-                yield env.timeout(gap)
-                env.process(customer())
-
-        env.process(source())
-        env.run()
+        arrive(env, customer)
 
     def served() -> None:
         env = simpy.Environment()
@@ -117,13 +123,7 @@ def requests() -> list[str]:
         def customer():
             yield chip.submit(drawn)
 
-        def source():
-            for gap in gaps:
-                yield env.timeout(gap)
-                env.process(customer())
-
-        env.process(source())
-        env.run()
+        arrive(env, customer)
 
     measured = pairs(bare, served, repeats=5, clock=process_time)
     return [
