@@ -113,7 +113,7 @@ class Devices:
 
     def vector(self, task: VectorTask, place: Place, activations: int, events: int) -> None:
         """Let a vector operation take its time on every machine, and record it."""
-        size = task.op, task.elements, task.results, task.part
+        size = *task.size, task.part
         known = self._vectors.get(size)
         again = known is not None
         if known is None:

@@ -69,7 +69,7 @@ class Origins(Provenance):
 
     def of(self, tensor: torch.Tensor, place: Place) -> int:
         """Return what is known of a tensor's origin; take a parameter in, and count what came from nowhere."""
-        if not (aten.has_storage(tensor) or aten.has_values(tensor)):
+        if not aten.has_values(tensor):
             return Mark.STREAMED | Mark.ELSEWHERE
         mark = self.get(tensor)
         if mark is not None:

@@ -46,7 +46,7 @@ class Provenance:
 
     def get(self, tensor: torch.Tensor) -> int | None:
         """Return a tensor's mark; None if nothing that was seen made it."""
-        return self._marks.get((tensor if tensor.layout is STRIDED else stored(tensor)).untyped_storage()._cdata)
+        return self._marks.get(storage_key(tensor))
 
     def set(self, tensor: torch.Tensor, mark: int, in_pipeline: bool = False) -> None:
         """Mark a tensor's storage; a parameter or buffer stays static whatever is written into it.

@@ -168,7 +168,7 @@ class Watcher:
         if multiplied and mark & Mark.STREAMED:
             mark |= Mark.PRODUCT
         for tensor in (result,) if isinstance(result, torch.Tensor) else aten.tensors_in(result):
-            if aten.has_storage(tensor) or aten.has_values(tensor):
+            if aten.has_values(tensor):
                 self._origins.set(tensor, mark, in_pipeline)
         return result
 
